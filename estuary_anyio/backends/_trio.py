@@ -1,0 +1,108 @@
+"""trio: a bare socket, read when it is readable and written to at once."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from . import Sink, Transport
+
+READ_SIZE = 65536
+
+
+class TrioBackend:
+    """The running trio loop."""
+
+    name = "trio"
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """trio's clock; a MockClock in tests."""
+        return trio.current_time
+
+    async def open(
+        self, host: str, port: int, tls: ssl.SSLContext | None, server_name: str
+    ) -> Transport:
+        """Connect by TCP (happy eyeballs are trio's), and TLS when there is a context."""
+        stream = await trio.open_tcp_stream(host, port)
+        if tls is None:
+            return TrioTransport(stream.socket)
+        from ._stream import StreamTransport
+
+        return await StreamTransport.over_tls(stream, tls, server_name)
+
+
+class TrioTransport:
+    """A byte stream on trio, without a stream object between us and the socket."""
+
+    def __init__(self, trio_socket: trio.socket.SocketType) -> None:
+        family, kind, proto = trio_socket.family, trio_socket.type, trio_socket.proto
+        self._socket = socket.socket(family, kind, proto, trio_socket.detach())
+        self._socket.setblocking(False)
+        self.ready = True
+        self._unsent = b""
+        self._wake = trio.Event()
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`, what does not go at once as soon as it can."""
+        sent = 0
+        try:
+            sent = self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            return  # The reader finds out, and tells why.
+        if sent < len(data):
+            self._unsent = data[sent:]
+            self.ready = False
+            self._wake.set()
+
+    async def run(self, sink: Sink) -> None:
+        """Serve until the stream has ended."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._flush, sink)
+            await self._read(sink)
+            nursery.cancel_scope.cancel()
+
+    async def _read(self, sink: Sink) -> None:
+        sock = self._socket
+        while True:
+            await trio.lowlevel.wait_readable(sock)
+            try:
+                data = sock.recv(READ_SIZE)
+            except (BlockingIOError, InterruptedError):
+                continue
+            except ConnectionError:
+                return  # A reset is an ending like any other; the core says what it means.
+            if not data:
+                return
+            sink.received(data)
+
+    async def _flush(self, sink: Sink) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._unsent:
+                await trio.lowlevel.wait_writable(self._socket)
+                try:
+                    sent = self._socket.send(self._unsent)
+                except (BlockingIOError, InterruptedError):
+                    continue
+                except OSError:
+                    return
+                self._unsent = self._unsent[sent:]
+            self.ready = True
+            sink.writable()
+
+    async def aclose(self) -> None:
+        """Close at once; what the kernel has taken it still sends."""
+        self.ready = False
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+        await trio.lowlevel.checkpoint()

@@ -1,0 +1,507 @@
+"""The client that applications use (API 3, 4; seed 000)."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from estuary_proto.client import Client
+from estuary_proto.config import EstuaryConfig
+from estuary_proto.errors import (
+    ConnectionLost,
+    ErrorCode,
+    EstuaryError,
+    LocalProtocolError,
+    WaitTimeout,
+)
+from estuary_proto.events import (
+    AckSettled,
+    Connected,
+    ConnectFailed,
+    Outcome,
+    ReplyEnded,
+    ReplyPart,
+    ReplyStarted,
+    Settled,
+    Writable,
+)
+from estuary_proto.intents import Interrupt, SayLine, SendText
+
+from .backends import current_backend
+from .listeners import Listener, Listeners
+from .pump import Pump
+from .receipt import Receipt
+from .reply import Reply
+from .streams import EventStream, OneEvent
+
+if TYPE_CHECKING:
+    import os
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from anyio.abc import TaskGroup
+
+    from estuary_proto.capture import Recorder
+    from estuary_proto.events import TextPiece
+    from estuary_proto.models.conversation import BotResponse
+    from estuary_proto.models.session import ConnectionState, SessionInfo
+
+    from .capture import CaptureFile
+
+H = TypeVar("H", bound="Callable[..., Any]")
+T = TypeVar("T")
+
+HANDLERS_FINISH = 2.0
+"""Seconds that running handlers get when the client disconnects (API 4)."""
+
+
+class _Attempt:
+    """One attempt to connect, which any number of callers may wait for."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.error: EstuaryError | None = None
+        self.waiting = 0
+
+
+class EstuaryClient:
+    """A conversation with a character.
+
+        async with EstuaryClient(config) as client:
+            await client.connect()
+            async for piece in client.ask("Who are you?"):
+                print(piece, end="")
+
+    Works on asyncio and on trio. On asyncio it may also be used bare: `await client.connect()` and,
+    at the end, `await client.disconnect()`. All methods belong to the event loop's own thread.
+    """
+
+    def __init__(
+        self,
+        config: EstuaryConfig,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+        path: str = "/socket.io/",
+        capture: str | os.PathLike[str] | Callable[[str], None] | None = None,
+    ) -> None:
+        if not isinstance(config, EstuaryConfig):
+            raise TypeError(f"config is {type(config).__name__}, not EstuaryConfig")
+        _warn_of_plain_http(config)
+        self.config = config
+        self._ssl_context = ssl_context
+        self._headers = tuple((headers or {}).items())
+        self._capture: CaptureFile | None = None
+        seed = secrets.randbits(32)
+        if capture is None:
+            self._core: Client | Recorder = Client(config, seed=seed, path=path)
+        else:
+            from .capture import CaptureFile
+
+            self._capture = CaptureFile(config, capture, seed=seed, path=path)
+            self._core = self._capture.core
+        self._listeners = Listeners(self._start_listener)
+        self._receipts: dict[int, Receipt] = {}
+        self._replies: dict[int, Reply] = {}
+        self._attempt: _Attempt | None = None
+        self._pump: Pump | None = None
+        self._ended: anyio.Event | None = None
+        self._tasks: TaskGroup | None = None
+        self._crash: BaseException | None = None
+        self._bare_task: Any = None
+        self._thread: int | None = None
+
+    # --- the life of a client --------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._pump is not None:
+            raise LocalProtocolError("this client is in use already")
+        self._prepare()
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._run)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        tasks, self._tasks = self._tasks, None
+        assert tasks is not None and self._pump is not None and self._ended is not None
+        with anyio.CancelScope(shield=True):
+            if self._crash is None:
+                await self._leave()
+                self._pump.stop()
+                await self._ended.wait()
+            self._forget()
+        try:
+            await tasks.__aexit__(None, None, None)
+        except BaseExceptionGroup:
+            # What the caller raised leaves as itself, never in a group of ours.
+            if self._crash is not None:
+                raise self._crash from None
+            if error is None:
+                await checkpoint()
+        except BaseException:
+            if error is None:
+                raise
+
+    def _prepare(self) -> None:
+        backend = current_backend()
+        self._thread = threading.get_ident()
+        self._crash = None
+        self._ended = anyio.Event()
+        self._pump = Pump(
+            self._core,
+            backend,
+            self._tell,
+            self._listeners.end_watching,
+            tls=self._ssl_context,
+            headers=self._headers,
+            max_message_size=self.config.max_message_size,
+        )
+
+    def _forget(self) -> None:
+        self._pump = None
+        if self._capture is not None:
+            self._capture.close()
+
+    async def _run(self) -> None:
+        assert self._pump is not None and self._ended is not None
+        try:
+            await self._pump.run(self._farewell)
+        except Exception as error:
+            self._crash = error
+            raise
+        finally:
+            self._conclude(ConnectionLost("the client has ended"))
+            self._listeners.end_watching()
+            self._ended.set()
+
+    async def _farewell(self) -> None:
+        await self._listeners.rest(HANDLERS_FINISH)
+
+    async def _run_bare(self) -> None:
+        """The one task that a client owns when it is used without `async with`."""
+        try:
+            await self._run()
+        except BaseException:
+            if self._pump is not None:
+                warnings.warn(
+                    "an EstuaryClient was never disconnected: use `async with`, "
+                    "or `await client.disconnect()`",
+                    ResourceWarning,
+                    stacklevel=1,
+                )
+            raise
+        finally:
+            self._forget()
+
+    def _begin_bare(self) -> None:
+        self._prepare()
+        assert self._pump is not None
+        if current_backend().name != "asyncio":
+            self._pump = None
+            raise LocalProtocolError(
+                "on trio a client needs a place for its tasks: "
+                "`async with EstuaryClient(config) as client: await client.connect()`"
+            )
+        import asyncio
+
+        self._bare_task = asyncio.get_running_loop().create_task(self._run_bare())
+
+    # --- connecting ------------------------------------------------------------------------
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands (seed 001)."""
+        return self._core.state
+
+    @property
+    def is_connected(self) -> bool:
+        """True while sending works."""
+        return self._core.is_connected
+
+    @property
+    def session(self) -> SessionInfo | None:
+        """The session, or None when there is none."""
+        return self._core.session
+
+    async def connect(self) -> SessionInfo:
+        """Connect and authenticate; calls that overlap share one attempt.
+
+        Raises EstuaryError with AUTH_FAILED, CONNECTION_FAILED, CONNECTION_TIMEOUT or
+        QUOTA_EXCEEDED. The first connection is not retried.
+        """
+        if self._pump is None:
+            self._begin_bare()
+        if self._core.is_connected:
+            await checkpoint()
+            return self._session()
+        attempt = self._attempt
+        if attempt is None:
+            attempt = self._attempt = _Attempt()
+        self._core.connect(now=self._now())
+        self._settle()
+        attempt.waiting += 1
+        try:
+            await attempt.done.wait()
+        except BaseException:
+            # The last one who waited has left: nobody wants this connection any more.
+            if attempt.waiting == 1 and not attempt.done.is_set() and self._pump is not None:
+                self._core.disconnect(now=self._now())
+                self._settle()
+                self._stop_bare()
+            raise
+        finally:
+            attempt.waiting -= 1
+        if attempt.error is not None:
+            if attempt.waiting == 0:
+                await self._end_bare()
+            raise attempt.error
+        return self._session()
+
+    def _session(self) -> SessionInfo:
+        session = self._core.session
+        if session is None:  # It fell while we were waking up.
+            raise ConnectionLost("the connection fell at once")
+        return session
+
+    async def disconnect(self) -> None:
+        """Send what was accepted, say goodbye, let handlers finish; each for 2 s at most.
+
+        Ends a pending `connect()` or a wait for the next attempt too. Legal from a handler, which
+        is then not waited for.
+        """
+        if self._pump is None:
+            return
+        await self._leave()
+        await self._end_bare()
+
+    async def _leave(self) -> None:
+        """Until there is no connection, no transport, and no handler at work but the caller's."""
+        pump = self._pump
+        assert pump is not None
+        self._core.disconnect(now=self._now())
+        self._settle()
+        await pump.quiet()
+        await self._listeners.rest(HANDLERS_FINISH)
+
+    def _stop_bare(self) -> anyio.Event | None:
+        """Let the bare task come to its end; the event tells when it has."""
+        pump, ended = self._pump, self._ended
+        if pump is None or self._tasks is not None:
+            return None
+        self._pump = None
+        pump.stop()
+        return ended
+
+    async def _end_bare(self) -> None:
+        ended = self._stop_bare()
+        # A handler that disconnects is part of what is ending: it cannot wait for that.
+        if ended is not None and not self._listeners.is_served_by(anyio.get_current_task().id):
+            await ended.wait()
+
+    # --- talking ---------------------------------------------------------------------------
+
+    def send_text(self, text: str, text_only: bool = False) -> Receipt:
+        """Say something; `text_only` asks for no voice. Raises NOT_CONNECTED, SEND_BUFFER_FULL."""
+        return self._send(SendText(text, text_only))
+
+    def ask(
+        self,
+        text: str,
+        *,
+        text_only: bool = False,
+        timeout: float | None = 20.0,
+        concurrent: bool = False,
+    ) -> Reply:
+        """Say something and follow the answer.
+
+        One reply is outstanding at a time and later ones wait their turn, unless `concurrent`.
+        `timeout` is in seconds from now to the final text.
+        """
+        reply = Reply(self.interrupt)
+        number = self._core.ask(
+            SendText(text, text_only), now=self._now(), timeout=timeout, concurrent=concurrent
+        )
+        self._replies[number] = reply
+        self._settle()
+        return reply
+
+    async def send_text_and_wait(
+        self, text: str, *, text_only: bool = False, timeout: float | None = 20.0
+    ) -> BotResponse:
+        """Say something and wait for the whole answer; raises what `Reply.final` raises."""
+        return await self.ask(text, text_only=text_only, timeout=timeout).final()
+
+    def stream_text(
+        self, text: str, *, text_only: bool = False, timeout: float | None = 20.0
+    ) -> AsyncIterator[TextPiece]:
+        """Say something and iterate the pieces of the answer."""
+        return self.ask(text, text_only=text_only, timeout=timeout).pieces()
+
+    def say_line(self, text: str, text_only: bool = False) -> Receipt:
+        """Let the character say exactly this; a blank line is nothing to say (PROTOCOL 2)."""
+        if isinstance(text, str) and not text.strip():
+            return Receipt(Outcome.SENT)
+        return self._send(SayLine(text, text_only))
+
+    def interrupt(self, message_id: str | None = None) -> Receipt:
+        """Stop this answer, or whatever the character is saying."""
+        return self._send(Interrupt(message_id))
+
+    async def flush(self) -> None:
+        """Wait until everything that was accepted has been handed to the socket, or is lost."""
+        await checkpoint()
+        for receipt in list(self._receipts.values()):
+            await receipt
+
+    # --- listening -------------------------------------------------------------------------
+
+    @overload
+    def on(self, name: str) -> Callable[[H], H]: ...
+    @overload
+    def on(self, name: str, handler: H) -> H: ...
+    def on(self, name: str, handler: H | None = None) -> H | Callable[[H], H]:
+        """Call `handler` for every event of this name; also a decorator. `"*"` is every event.
+
+        Plain functions are called at once, coroutine functions one call after the other in a task
+        of their own. An unknown name raises ValueError with the nearest one.
+        """
+        return self._listen(name, handler, once=False)
+
+    @overload
+    def once(self, name: str) -> Callable[[H], H]: ...
+    @overload
+    def once(self, name: str, handler: H) -> H: ...
+    def once(self, name: str, handler: H | None = None) -> H | Callable[[H], H]:
+        """Like `on`, for the next event only."""
+        return self._listen(name, handler, once=True)
+
+    def _listen(self, name: str, handler: H | None, *, once: bool) -> H | Callable[[H], H]:
+        if handler is not None:
+            self._listeners.add(name, handler, once=once)
+            return handler
+
+        def decorate(function: H) -> H:
+            self._listeners.add(name, function, once=once)
+            return function
+
+        return decorate
+
+    def off(self, name: str, handler: Callable[..., Any]) -> None:
+        """No later call of this handler for this name starts."""
+        self._listeners.remove(name, handler)
+
+    def emit(self, name: str, *args: Any) -> None:
+        """Call the handlers of one name yourself; nothing is sent."""
+        self._listeners.emit(name, *args)
+
+    def remove_all_listeners(self, name: str | None = None) -> None:
+        """Remove every handler, or those of one name."""
+        self._listeners.remove_all(name)
+
+    def listener_count(self, name: str) -> int:
+        """How many handlers a name has."""
+        return self._listeners.count(name)
+
+    def events(self, *classes: type[T]) -> EventStream[T]:
+        """The events of these classes (all, when none is given), from now on, as an iterator."""
+        stream: EventStream[T] = EventStream(classes)
+        self._listeners.watch(stream)
+        return stream
+
+    async def wait_for(
+        self,
+        event: type[T],
+        where: Callable[[T], bool] | None = None,
+        timeout: float | None = None,
+    ) -> T:
+        """The next event of a class that `where` holds for.
+
+        Raises WaitTimeout after `timeout` seconds, ConnectionLost when the client has disconnected
+        for good.
+        """
+        waiter = OneEvent(event, where)
+        self._listeners.watch(waiter)
+        with anyio.move_on_after(timeout):
+            found = await waiter.wait()
+            if found is None:
+                raise ConnectionLost(f"the client disconnected before any {event.__name__} came")
+            return found
+        raise WaitTimeout(f"no {event.__name__} came in {timeout:g} s")
+
+    # --- between the core and the user -----------------------------------------------------
+
+    def _now(self) -> float:
+        """The time, for an input of the core; the place where misuse is noticed."""
+        if self._pump is None:
+            raise LocalProtocolError(
+                "this client is not running: `await client.connect()` first",
+                ErrorCode.NOT_CONNECTED,
+            )
+        if threading.get_ident() != self._thread:
+            raise LocalProtocolError(
+                "called from another thread than the event loop's; use anyio.from_thread.run_sync"
+            )
+        return self._pump.clock()
+
+    def _settle(self) -> None:
+        assert self._pump is not None
+        self._pump.settle()
+
+    def _send(self, message: Any) -> Receipt:
+        number = self._core.submit(message, now=self._now())
+        receipt = self._receipts[number] = Receipt()
+        self._settle()
+        return receipt
+
+    def _start_listener(self, listener: Listener) -> None:
+        if self._pump is not None:
+            self._pump.spawn(lambda: self._listeners.serve(listener))
+
+    def _tell(self, event: Any) -> None:
+        """An event of the core."""
+        kind = type(event)
+        if kind is Settled:
+            receipt = self._receipts.pop(event.receipt, None)
+            if receipt is not None:
+                receipt.settle(event.outcome)
+        elif kind in _OF_REPLIES:
+            self._replies[event.reply].update(event)
+            if kind is ReplyEnded:
+                del self._replies[event.reply]
+        elif kind is ConnectFailed:
+            self._conclude(event.error)
+        elif kind is not Writable and kind is not AckSettled:
+            if kind is Connected:
+                self._conclude(None)
+            self._listeners.tell(event)
+
+    def _conclude(self, error: EstuaryError | None) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.error = error
+            attempt.done.set()
+
+
+_OF_REPLIES = frozenset({ReplyStarted, ReplyPart, ReplyEnded})
+
+
+def _warn_of_plain_http(config: EstuaryConfig) -> None:
+    loopback = config.host == "localhost" or config.host.startswith(("127.", "::1"))
+    if not config.secure and not loopback:
+        warnings.warn(
+            f"the key travels to {config.host} in clear: use https, unless that is your own network",
+            stacklevel=3,
+        )

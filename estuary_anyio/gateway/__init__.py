@@ -1,0 +1,26 @@
+"""The local gateway: an Estuary server on this machine, with nothing else needed.
+
+    async with serve_gateway() as gw:
+        config = EstuaryConfig(gw.url, gw.api_key, gw.character_id, "me")
+
+`GatewayApp` is the same as an ASGI application, for a server of your own.
+"""
+
+from __future__ import annotations
+
+from .app import GatewayApp
+from .link import Brain, BrainError
+from .openai_brain import OpenAIBrain, OpenAISettings
+from .serve import Gateway, GatewayConfig, run_gateway, serve_gateway
+
+__all__ = [
+    "Brain",
+    "BrainError",
+    "Gateway",
+    "GatewayApp",
+    "GatewayConfig",
+    "OpenAIBrain",
+    "OpenAISettings",
+    "run_gateway",
+    "serve_gateway",
+]

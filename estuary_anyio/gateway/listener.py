@@ -1,0 +1,167 @@
+"""One listening socket, and Hypercorn's HTTP and WebSocket bytes on every connection it accepts.
+
+Hypercorn's own `serve()` starts and stops whole servers. Here connections live in a task group of
+ours instead, so that none outlives it; stopping takes no grace period; and a connection can be cut
+as a network would cut it, which no ASGI application can ask for. Each application finds the cut of
+its own connection in the state of its scope, under `app.ABORT`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from hypercorn.utils import wrap_app
+
+from .app import ABORT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup
+    from hypercorn.config import Config
+
+_LINGER_ZERO: Final = struct.pack("ii", 1, 0)
+_RETRY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Listener:
+    """Accepts connections on `sock` (bound and listening) and serves `app` on them."""
+
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], config: Config, sock: socket.socket
+    ) -> None:
+        self._app: Any = wrap_app(app, config.wsgi_max_body_size, "asgi")
+        self._config = config
+        self._sock = sock
+        self._cuts: set[Callable[[], None]] = set()
+        self._context: Any = None
+
+    async def run(self) -> None:
+        """Accept and serve until cancelled; connections end with it."""
+        backend = _backend()
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._context = backend.context()
+                await self._accept(backend, tasks)
+        finally:
+            self.cut()
+
+    async def _accept(self, backend: type[_Asyncio] | type[_Trio], tasks: TaskGroup) -> None:
+        while True:
+            try:
+                conn = await backend.accept(self._sock)
+            except OSError as error:
+                # Out of descriptors: those who are here go on, newcomers wait a moment.
+                if error.errno in _RETRY:
+                    await anyio.sleep(0.05)
+                continue
+            tasks.start_soon(self._serve, backend, conn)
+
+    async def _serve(self, backend: type[_Asyncio] | type[_Trio], conn: socket.socket) -> None:
+        try:
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            server, cut = await backend.server(self._app, self._config, self._context, conn)
+        except BaseException as error:
+            conn.close()
+            if isinstance(error, OSError):
+                return  # It left before it was served.
+            raise
+        self._cuts.add(cut)
+        try:
+            await server
+        finally:
+            self._cuts.discard(cut)
+            cut()
+
+    async def release(self) -> None:
+        """Let connections that wait idly for a next request go."""
+        if self._context is not None:
+            await self._context.terminated.set()
+
+    def cut(self) -> None:
+        """Cut every connection at once, without a goodbye."""
+        for cut in tuple(self._cuts):
+            cut()
+
+
+def _backend() -> type[_Asyncio] | type[_Trio]:
+    return _Trio if anyio.get_cancelled_exc_class().__module__.startswith("trio") else _Asyncio
+
+
+class _Asyncio:
+    """Hypercorn's asyncio half."""
+
+    @staticmethod
+    def context() -> Any:
+        from hypercorn.asyncio.worker_context import WorkerContext
+
+        return WorkerContext(None)
+
+    @staticmethod
+    async def accept(sock: socket.socket) -> socket.socket:
+        import asyncio
+
+        conn, _ = await asyncio.get_running_loop().sock_accept(sock)
+        return conn
+
+    @staticmethod
+    async def server(
+        app: Any, config: Config, context: Any, conn: socket.socket
+    ) -> tuple[Any, Callable[[], None]]:
+        import asyncio
+
+        from hypercorn.asyncio.tcp_server import TCPServer
+
+        reader, writer = await asyncio.open_connection(sock=conn)
+        cut = partial(_abort, writer)
+        loop = asyncio.get_running_loop()
+        return TCPServer(app, loop, config, context, {ABORT: cut}, reader, writer), cut
+
+
+def _abort(writer: Any) -> None:
+    if not writer.transport.is_closing():
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+    writer.transport.abort()
+
+
+class _Trio:
+    """Hypercorn's trio half."""
+
+    @staticmethod
+    def context() -> Any:
+        from hypercorn.trio.worker_context import WorkerContext
+
+        return WorkerContext(None)
+
+    @staticmethod
+    async def accept(sock: socket.socket) -> socket.socket:
+        await anyio.wait_readable(sock)
+        try:
+            conn, _ = sock.accept()
+        except BlockingIOError:
+            raise InterruptedError from None
+        conn.setblocking(False)
+        return conn
+
+    @staticmethod
+    async def server(
+        app: Any, config: Config, context: Any, conn: socket.socket
+    ) -> tuple[Any, Callable[[], None]]:
+        import trio
+        from hypercorn.trio.tcp_server import TCPServer
+
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(conn))
+        cut = partial(_close, stream.socket)
+        return TCPServer(app, config, context, {ABORT: cut}, stream), cut  # type: ignore[arg-type]
+
+
+def _close(sock: Any) -> None:
+    if sock.fileno() != -1:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+    sock.close()

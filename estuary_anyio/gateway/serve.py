@@ -1,0 +1,209 @@
+"""A gateway that listens: `async with serve_gateway() as gw`, and `run_gateway` for a program."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from estuary_proto.config import invalid
+from estuary_proto.gateway import DEFAULT_KEY, MemoryStore, ServerConfig
+
+from .app import GatewayApp
+from .openai_brain import OpenAIBrain, OpenAISettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from hypercorn.config import Config
+
+    from .link import Brain
+
+_GOODBYE_WITHIN: Final = 0.5
+"""Seconds that clients have to answer our close before their connections are cut."""
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """Where a gateway listens and who answers.
+
+    `port` 0 takes a free one. `api_keys` None means `est_dev`, which is enough on this machine and
+    refused beyond it: a `host` that is not loopback needs keys of its own. `brain` is "rules"
+    (offline), "openai" (any compatible endpoint, see `openai`), or an object with `stream`.
+    `server` holds the mind's settings; its keys and seed are set by the fields here.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    api_keys: Sequence[str] | None = field(default=None, repr=False)
+    brain: str | Brain = "rules"
+    seed: int = 0
+    openai: OpenAISettings | None = None
+    server: ServerConfig = field(default_factory=ServerConfig)
+
+    def __post_init__(self) -> None:
+        if self.api_keys is None and not is_loopback(self.host):
+            raise invalid(
+                "api_keys",
+                f"listening on {self.host!r} opens the gateway to other machines, and everybody knows "
+                "the default key",
+                "give keys of your own, or listen on 127.0.0.1",
+            )
+        if isinstance(self.brain, str) and self.brain not in ("rules", "openai"):
+            raise invalid(
+                "brain", f"there is none called {self.brain!r}", 'give "rules" or "openai"'
+            )
+        if not 0 <= self.port <= 65535:
+            raise invalid("port", f"{self.port} is none", "give 0 to 65535")
+        self.mind()
+
+    def mind(self) -> ServerConfig:
+        """The mind's settings, with the keys and the seed of this configuration."""
+        keys = (DEFAULT_KEY,) if self.api_keys is None else tuple(self.api_keys)
+        return replace(self.server, api_keys=keys, seed=self.seed)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class Gateway:
+    """A gateway that is listening: where it is, and how to get in."""
+
+    def __init__(self, config: GatewayConfig, app: GatewayApp, port: int) -> None:
+        mind = app.config
+        self.port = port
+        self.api_key = mind.api_keys[0]
+        self.character_id = next(iter(mind.characters))
+        self.memory: MemoryStore = app.memory
+        self._host = config.host
+        self._app = app
+
+    def __repr__(self) -> str:
+        return f"Gateway({self.url!r}, sessions={self.sessions})"
+
+    @property
+    def url(self) -> str:
+        """The address for `server_url`. A gateway that listens everywhere names this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def sessions(self) -> int:
+        """How many clients are connected."""
+        return self._app.sessions
+
+    async def drop_connections(self) -> None:
+        """Cut every live connection as a broken network would: no goodbye. The next connect works,
+        and what was remembered stays."""
+        self._app.cut_all()
+        await self._gone()
+
+    async def _gone(self) -> None:
+        with anyio.move_on_after(_GOODBYE_WITHIN):
+            await self._app.empty()
+
+    async def _goodbye(self) -> None:
+        self._app.close_all()
+        await self._gone()
+
+
+@asynccontextmanager
+async def serve_gateway(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    api_keys: Sequence[str] | None = None,
+    brain: str | Brain = "rules",
+    seed: int = 0,
+    openai: OpenAISettings | None = None,
+    server: ServerConfig | None = None,
+) -> AsyncGenerator[Gateway, None]:
+    """Serve a gateway for the length of the block, on asyncio or trio.
+
+    `GatewayConfig` says what the arguments mean. Clients that are still there at the end get a WebSocket close 1001."""
+    config = GatewayConfig(host, port, api_keys, brain, seed, openai, server or ServerConfig())
+    async with _serve(config) as gateway:
+        yield gateway
+
+
+async def run_gateway(
+    config: GatewayConfig, *, started: Callable[[Gateway], object] | None = None
+) -> None:
+    """Serve until cancelled. `started` is called once, when clients can connect."""
+    async with _serve(config) as gateway:
+        if started is not None:
+            started(gateway)
+        await anyio.sleep_forever()
+
+
+@asynccontextmanager
+async def _serve(config: GatewayConfig) -> AsyncGenerator[Gateway, None]:
+    # Hypercorn is the extra [gateway]; naming it late keeps the rest of the package light.
+    from .listener import Listener
+
+    app = GatewayApp(config.mind(), brain=_brain(config))
+    failure: BaseException | None = None
+    with await _listen(config.host, config.port) as sock:
+        listener = Listener(app, _hypercorn_config(config), sock)
+        async with anyio.create_task_group() as tasks:
+            gateway = Gateway(config, app, sock.getsockname()[1])
+            tasks.start_soon(listener.run)
+            try:
+                yield gateway
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:
+                failure = error  # It leaves as itself below, in no group of ours.
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await gateway._goodbye()
+                tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+def _brain(config: GatewayConfig) -> Brain | None:
+    if config.brain == "rules":
+        return None
+    return OpenAIBrain(config.openai) if isinstance(config.brain, str) else config.brain
+
+
+def _hypercorn_config(config: GatewayConfig) -> Config:
+    from hypercorn.config import Config
+
+    settings = Config()
+    settings.errorlog = logging.getLogger("estuary.gateway")
+    settings.websocket_max_message_size = config.server.max_payload
+    return settings
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = await anyio.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as error:
+        raise invalid("host", f"{host!r} is no address here ({error})", "try 127.0.0.1") from error
+    family, kind, proto, _, address = found[0]
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(100)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise invalid(
+            "port", f"{host}:{port} cannot be listened on ({error.strerror})", "try port=0"
+        ) from error
+    return sock

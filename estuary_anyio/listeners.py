@@ -1,0 +1,261 @@
+"""Who listens to what, and how events reach them (API 4).
+
+Reading never waits for handlers. A plain function is called at once, in wire order. A coroutine
+function has a bounded queue and one task of its own, woken once for all that has come: its calls
+keep their order, and its slowness is nobody else's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from estuary_proto.errors import EstuaryError
+from estuary_proto.events import Fault, ListenerOverflow
+
+from . import names
+from .bounded import BoundedQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .streams import Watcher
+
+logger = logging.getLogger("estuary_anyio")
+
+
+class Listener:
+    """One handler of one name, and the queue in front of it."""
+
+    __slots__ = (
+        "arguments", "busy", "handler", "is_async", "name", "once", "queue", "removed", "running",
+        "scope", "task", "wake",
+    )  # fmt: skip
+
+    def __init__(self, name: str, handler: Callable[..., Any], once: bool) -> None:
+        self.name = name
+        self.handler = handler
+        self.once = once
+        self.arguments = names.arguments(name)
+        call = type(handler).__call__ if not inspect.isroutine(handler) else None
+        self.is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
+        self.queue = BoundedQueue()
+        self.removed = False
+        self.busy = False
+        self.running = False
+        self.task: int | None = None
+        self.wake: anyio.Event | None = None
+        self.scope: anyio.CancelScope | None = None
+
+    @property
+    def working(self) -> bool:
+        """True while calls are under way or due."""
+        return self.busy or bool(self.queue)
+
+    def call(self, event: Any) -> Any:
+        """Call the handler with what an event of its name means for it."""
+        args = event.args if type(event) is Emitted else self.arguments(event)
+        return self.handler(*args)
+
+
+class Emitted:
+    """Arguments that the user emitted, in place of an event."""
+
+    __slots__ = ("args",)
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        self.args = args
+
+
+class _Pending:
+    """What a plain function returned to be awaited."""
+
+    __slots__ = ("awaitable",)
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self.awaitable = awaitable
+
+
+class Listeners:
+    """All listeners of one client. `start` is told of a listener whose task should run `serve`."""
+
+    def __init__(self, start: Callable[[Listener], None]) -> None:
+        self._start = start
+        self._by_name: dict[str, list[Listener]] = {}
+        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        self._active: set[Listener] = set()
+        self._rested: anyio.Event | None = None
+
+    # --- registration ----------------------------------------------------------------------
+
+    def add(self, name: str, handler: Callable[..., Any], *, once: bool = False) -> None:
+        """Call `handler` for every event of this name, or for the next one only."""
+        names.check(name)
+        if not callable(handler):
+            raise TypeError(f"the handler of {name!r} is {type(handler).__name__}, not callable")
+        # A new list, since the old one may be being walked.
+        self._by_name[name] = [*self._by_name.get(name, ()), Listener(name, handler, once)]
+
+    def remove(self, name: str, handler: Callable[..., Any]) -> None:
+        """No later call starts. A handler that is not registered is fine."""
+        for listener in self._by_name.get(names.check(name), ()):
+            if listener.handler == handler:
+                self._remove(listener)
+
+    def remove_all(self, name: str | None = None) -> None:
+        """Remove every listener, or those of one name."""
+        for key in list(self._by_name) if name is None else [names.check(name)]:
+            for listener in self._by_name.get(key, ()):
+                self._remove(listener)
+
+    def count(self, name: str) -> int:
+        """How many listeners a name has."""
+        return len(self._by_name.get(names.check(name), ()))
+
+    def watch(self, watcher: Watcher) -> None:
+        """Give every event to `watcher` too, for as long as somebody else holds it."""
+        self._watchers.add(watcher)
+
+    def end_watching(self) -> None:
+        """Nothing more will come for those who watch."""
+        for watcher in list(self._watchers):
+            watcher.end()
+
+    def _remove(self, listener: Listener) -> None:
+        self._take_out(listener)
+        listener.removed = True
+        listener.queue.clear()
+        if listener.wake is not None:
+            listener.wake.set()
+
+    def _take_out(self, listener: Listener) -> None:
+        others = [other for other in self._by_name[listener.name] if other is not listener]
+        self._by_name[listener.name] = others
+
+    # --- dispatch --------------------------------------------------------------------------
+
+    def tell(self, event: Any) -> None:
+        """Bring one event to everybody who listens for it."""
+        name = event.NAME
+        for watcher in list(self._watchers) if self._watchers else ():
+            watcher.put(event)
+        heard = False
+        for alias in names.ALIASES.get(name, (name,)):
+            heard |= self._deliver(alias, event)
+        heard |= self._deliver(names.EVERYTHING, event)
+        if not heard and name == "error":
+            logger.warning("%s", event.error)
+
+    def emit(self, name: str, *args: Any) -> None:
+        """Call the handlers of one name with arguments of one's own choice."""
+        self._deliver(names.check(name), Emitted(args))
+
+    def _deliver(self, name: str, event: Any) -> bool:
+        listeners = self._by_name.get(name)
+        if not listeners:
+            return False
+        for listener in listeners:
+            if listener.removed:  # By a handler before it.
+                continue
+            if listener.once:
+                self._take_out(listener)
+            if listener.is_async or listener.working:
+                self._enqueue(listener, event)
+            else:
+                self._call_now(listener, event)
+        return True
+
+    def _call_now(self, listener: Listener, event: Any) -> None:
+        try:
+            result = listener.call(event)
+        except Exception as error:
+            self._failed(listener, error)
+        else:
+            if inspect.isawaitable(result):
+                self._enqueue(listener, _Pending(result))
+
+    def _enqueue(self, listener: Listener, event: Any) -> None:
+        queue = listener.queue
+        before = queue.dropped
+        queue.put(event)
+        if listener.wake is not None:
+            listener.wake.set()
+        elif not listener.running:
+            listener.running = True
+            self._start(listener)
+        # Told at the first drop and at each doubling: a report must not be a flood itself.
+        if queue.dropped > before and (before == 0 or queue.dropped & (queue.dropped - 1) == 0):
+            logger.warning("a listener of %r is too slow: %d dropped", listener.name, queue.dropped)
+            if listener.name not in ("listener_overflow", names.EVERYTHING):
+                self.tell(ListenerOverflow(listener.name, queue.dropped))
+
+    def _failed(self, listener: Listener, error: Exception) -> None:
+        """A handler raised: log it and tell it; the others go on."""
+        what = getattr(listener.handler, "__qualname__", repr(listener.handler))
+        logger.error("the handler %s of %r raised", what, listener.name, exc_info=error)
+        if listener.name not in ("error", names.EVERYTHING):
+            text = f"the handler {what} of {listener.name!r} raised {type(error).__name__}: {error}"
+            fault = EstuaryError(text, details={"event": listener.name})
+            fault.__cause__ = error
+            self.tell(Fault(fault))
+
+    # --- the task of a listener ------------------------------------------------------------
+
+    async def serve(self, listener: Listener) -> None:
+        """Call a listener's handler for what waits and for what comes, until it is removed."""
+        self._active.add(listener)
+        listener.task = anyio.get_current_task().id
+        try:
+            with anyio.CancelScope() as listener.scope:
+                while True:
+                    while listener.queue:
+                        await self._call(listener, listener.queue.take())
+                    if listener.removed or listener.once:
+                        return
+                    self._rest()
+                    listener.wake = anyio.Event()
+                    await listener.wake.wait()
+                    listener.wake = None
+        finally:
+            self._active.discard(listener)
+            listener.queue.clear()
+            listener.wake = listener.scope = listener.task = None
+            listener.running = False
+            self._rest()
+
+    async def _call(self, listener: Listener, event: Any) -> None:
+        listener.busy = True
+        try:
+            result = event.awaitable if type(event) is _Pending else listener.call(event)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            self._failed(listener, error)
+        finally:
+            listener.busy = False
+
+    def _rest(self) -> None:
+        if self._rested is not None:
+            self._rested.set()
+
+    def is_served_by(self, task: int) -> bool:
+        """True when this task is running one of our handlers."""
+        return any(one.task == task for one in self._active)
+
+    async def rest(self, within: float) -> None:
+        """Let running handlers finish for so many seconds at most, then cancel them.
+
+        A handler that calls this itself is not waited for, nor cancelled.
+        """
+        mine = anyio.get_current_task().id
+        with anyio.move_on_after(within):
+            while any(one.working for one in self._active if one.task != mine):
+                self._rested = anyio.Event()
+                await self._rested.wait()
+        for one in self._active:
+            if one.working and one.task != mine and one.scope is not None:
+                one.scope.cancel()

@@ -1,0 +1,1 @@
+"""Microphone, loudspeaker and LiveKit rooms. Sound comes with a later release."""

@@ -1,0 +1,138 @@
+"""Secrets become placeholders before anything is written down (law 8).
+
+The same secret has the same placeholder throughout a capture, `«api_key»`, `«livekit_token»`,
+`«token:2»` …, so that a core fed with the placeholders gives the same placeholders back. Two ways
+lead to one:
+
+1. Where it stands: under a secret key of a JSON object, or in a field that a model calls secret.
+2. What it is: a secret of at least `MIN_LENGTH` characters is replaced wherever it turns up again,
+   as plain text or as JSON writes it. Shorter ones, and those that might be a JSON number, would
+   tear holes into innocent words, and are left to the first way.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+from urllib.parse import quote
+
+from ..errors import RemoteProtocolError
+from ..jsontext import loads
+
+MIN_LENGTH: Final = 8
+"""Characters from which on a secret is looked for everywhere."""
+
+SECRET_KEYS: Final = {
+    "api_key": "api_key",
+    "apiKey": "api_key",
+    "client_token": "client_token",
+    "clientToken": "client_token",
+    "livekit_token": "livekit_token",
+    "livekitToken": "livekit_token",
+    "token": "token",
+}
+"""Every spelling of a secret on the wire -> the name in its placeholder."""
+
+_HINTS = ('oken"', 'ey"')
+_KEYED = re.compile(rf'"({"|".join(SECRET_KEYS)})"(\s*:\s*)"((?:[^"\\]|\\.)+)"', re.DOTALL)
+_NUMBER = re.compile(r"[-+.\deE]*")
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether this text stands for a secret already."""
+    return len(value) > 2 and value[0] == "«" and value[-1] == "»"
+
+
+class Mask:
+    """The secrets of one capture and what stands for them."""
+
+    __slots__ = ("_counts", "_inner", "_names", "_probes")
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+        # Needle -> placeholder, for texts, and what these look like within a line.
+        self._inner: dict[str, str] = {}
+        self._probes: list[str] = []
+
+    def hide(self, name: str, value: str) -> str:
+        """The placeholder for a secret; `name` counts when it is met for the first time."""
+        if not value or is_placeholder(value):
+            return value
+        found = self._names.get(value)
+        if found is None:
+            number = self._counts[name] = self._counts.get(name, 0) + 1
+            found = f"«{name}»" if number == 1 else f"«{name}:{number}»"
+            self._names[value] = found
+            if len(value) >= MIN_LENGTH and not _NUMBER.fullmatch(value):
+                self._seek(value, found)
+        return found
+
+    def _seek(self, value: str, placeholder: str) -> None:
+        """From now on look for this secret in every text, in all its spellings."""
+        forms = _spellings(value)
+        for form in forms:
+            self._inner[form] = placeholder
+        # A secret that is part of another must not spoil it.
+        self._inner = dict(sorted(self._inner.items(), key=lambda pair: -len(pair[0])))
+        probes = {probe for form in self._inner for probe in _spellings(form)}
+        self._probes = sorted(probes)
+
+    def frame(self, text: str) -> str:
+        """A frame of the wire, its secrets replaced."""
+        for hint in _HINTS:
+            if hint in text:
+                text = _KEYED.sub(self._keyed, text)
+                break
+        return self.text(text)
+
+    def _keyed(self, match: re.Match[str]) -> str:
+        key, colon, raw = match.groups()
+        try:
+            value = loads(f'"{raw}"')
+        except RemoteProtocolError:  # No JSON at all; hidden all the same.
+            value = raw
+        return f'"{key}"{colon}"{self.hide(SECRET_KEYS[key], value)}"'
+
+    def text(self, text: str) -> str:
+        """Any text, the known secrets in it replaced."""
+        for needle, placeholder in self._inner.items():
+            if needle in text:
+                text = text.replace(needle, placeholder)
+        return text
+
+    def raw(self, data: bytes) -> bytes:
+        """Any bytes, the known secrets in them replaced."""
+        for needle, placeholder in self._inner.items():
+            data = data.replace(needle.encode("utf-8", "surrogatepass"), placeholder.encode())
+        return data
+
+    def shows_in(self, line: str) -> bool:
+        """Whether a line holds a known secret, in whatever spelling."""
+        return any(probe in line for probe in self._probes)
+
+    def clean(self, value: Any) -> Any:
+        """A JSON value with the known secrets in its texts and keys replaced."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.clean(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.clean(item) for key, item in value.items()}
+        return value
+
+
+def _spellings(value: str) -> set[str]:
+    """A text plain, as JSON writes it inside quotes, and as a URL writes it."""
+    plain = json.dumps(value, ensure_ascii=False)[1:-1]
+    ascii_only = json.dumps(value)[1:-1]
+    url = quote(value, safe="", errors="replace")
+    return {
+        value,
+        plain,
+        ascii_only,
+        plain.replace("/", "\\/"),
+        ascii_only.replace("/", "\\/"),
+        url,
+    }

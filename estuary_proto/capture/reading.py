@@ -1,0 +1,102 @@
+"""From the lines of a capture to typed entries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import ErrorCode, EstuaryError
+from ..models.pcm import decode_pcm
+from .forms import BYTES
+from .recorder import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Kind = Literal["header", "input", "pull"]
+
+
+def bad_line(number: int, problem: str) -> EstuaryError:
+    """The error for a line that is no part of a capture."""
+    text = f"line {number} of the capture: {problem}"
+    return EstuaryError(text, ErrorCode.PROTOCOL_ERROR, {"line": number})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a capture.
+
+    `line` counts from 1, `at` is seconds since the first input. `kind` is "header", "input" or
+    "pull"; `name` the verb of an input (`receive`, `submit` …), or "frame", "event" or "command" of
+    a pull. `link` is the number of the transport where one is meant. `data` is the whole line.
+    """
+
+    line: int
+    at: float
+    kind: Kind
+    name: str
+    link: int | None
+    data: dict[str, Any]
+
+    @property
+    def frame(self) -> str | bytes | None:
+        """The WebSocket message that came in or went out, secrets replaced; None if none did."""
+        value = None
+        if self.name == "receive":
+            value = self.data.get("frame")
+        elif self.name == "frame":
+            value = self.data.get("got")
+        if isinstance(value, dict) and isinstance(value.get(BYTES), str):
+            try:
+                return decode_pcm(value[BYTES])
+            except ValueError as error:
+                raise bad_line(self.line, f"a frame that is not base64: {error}") from None
+        return value if isinstance(value, str) else None
+
+
+def read(lines: Iterable[str]) -> Iterator[Entry]:
+    """The entries of a capture, the header first. Blank lines are passed over.
+
+    Raises EstuaryError, naming the line, for what is not a capture, and for one of a newer format
+    than this library knows; older ones are read.
+    """
+    begun = False
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise bad_line(number, f"not JSON ({error})") from None
+        if not isinstance(data, dict):
+            raise bad_line(number, "not an object")
+        yield _entry(number, data) if begun else _header(number, data)
+        begun = True
+    if not begun:
+        raise bad_line(1, "there is none; a capture begins with a header")
+
+
+def _header(number: int, data: dict[str, Any]) -> Entry:
+    version = data.get("estuary_capture")
+    if type(version) is not int or version < 0:
+        raise bad_line(number, "not the header of a capture")
+    if version > FORMAT:
+        raise bad_line(
+            number,
+            f"its format is {version}, and this library reads up to {FORMAT}; "
+            f"it was made by version {data.get('library')!r}, use that or a later one",
+        )
+    return Entry(number, 0.0, "header", "header", None, data)
+
+
+def _entry(number: int, data: dict[str, Any]) -> Entry:
+    at = data.get("t", 0.0)
+    if isinstance(at, bool) or not isinstance(at, (int, float)):
+        raise bad_line(number, "its t is not a number")
+    link = data.get("link")
+    kind: Kind = "input" if "in" in data else "pull"
+    name = data.get("in" if kind == "input" else "pull")
+    if not isinstance(name, str):
+        raise bad_line(number, "neither an input nor a pull")
+    return Entry(number, float(at), kind, name, link if type(link) is int else None, data)

@@ -1,0 +1,301 @@
+"""A client that writes down what happens to it.
+
+Every line is a JSON object. The first is the header; `t` is seconds since the first input:
+
+    {"estuary_capture": 1, "library": "0.1.0", "config": {…}, "seed": 7, "path": …, "started": …}
+    {"t": 0.0, "clock": 81.5, "in": "connect"}
+    {"t": 0.0, "pull": "command", "got": {"is": "Dial", "link": 1, …}}
+    {"t": 0.2, "in": "receive", "link": 1, "frame": "0{…}"}
+    {"t": 0.2, "pull": "frame", "link": 1, "got": "40/sdk,{…}"}
+    {"t": 0.9, "in": "submit", "message": {"wire": "text", "fields": {…}}, "gives": 1}
+    {"t": 0.9, "pull": "event", "got": null}
+
+Inputs hold what they returned under `gives`, or what they raised under `raised`. A pull has no time
+of its own, so it takes that of the input before. Pulls count, since a frame that is asked for makes
+room and settles receipts, and events that wait make reading pause. A pull that gave nothing is told
+where it says something: of frames and commands, when the pull before it gave one (asking again says
+that the frame has been handed on); of events, when anything has happened since the last such line.
+
+The first input tells the absolute time under `clock`. Where that and `t` do not add up to the very
+number that was given, the line has it as `now`: a deadline is met or missed by a last digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+from ..client import Client, Life
+from ..version import __version__
+from .forms import dumps, error_form, form, message_form, quoted
+from .masking import Mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..config import EstuaryConfig
+    from ..errors import EstuaryError
+    from ..events import Dial, Drop, HangUp
+    from ..intents import SendText
+    from ..models.session import ConnectionState, SessionInfo
+    from ..timers import Deadline
+
+FORMAT: Final = 1
+"""The version of the format that is written."""
+
+
+class Recorder:
+    """Stands in for a `Client`: the same verbs and properties, and a line for each call.
+
+    `write` takes one line at a time, its line break included, and must not raise. `seed` and `path`
+    are the client's; `started` is the wall-clock time as text, for people (nobody reads a clock
+    here). Secrets are replaced by placeholders; the token provider leaves no trace but that there
+    is one.
+    """
+
+    def __init__(
+        self,
+        config: EstuaryConfig,
+        write: Callable[[str], object],
+        *,
+        seed: int = 0,
+        path: str = "/socket.io/",
+        started: str | None = None,
+    ) -> None:
+        self._client = Client(config, seed=seed, path=path)
+        self._write = write
+        self._mask = Mask()
+        self._base: float | None = None
+        self._stamp = '{"t":0.0'
+        # The links (0: the commands) whose last pull gave something.
+        self._giving: set[int] = set()
+        self._drained = False
+        self._put_header(config, seed, path, started)
+
+    def _put_header(self, config: EstuaryConfig, seed: int, path: str, started: str | None) -> None:
+        shown = {
+            part.name: form(getattr(config, part.name), self._mask)
+            for part in fields(config)
+            if part.name not in ("api_key", "token_provider")
+        }
+        header = {
+            "estuary_capture": FORMAT,
+            "library": __version__,
+            "config": {**shown, "api_key": self._mask.hide("api_key", config.api_key)},
+            "asks_credential": config.token_provider is not None,
+            "seed": seed,
+            "path": path,
+            "started": started,
+        }
+        self._write(dumps(self._mask.clean(header)) + "\n")
+
+    # --- outputs ---------------------------------------------------------------------------
+
+    @property
+    def config(self) -> EstuaryConfig:
+        """The client's configuration."""
+        return self._client.config
+
+    @property
+    def state(self) -> ConnectionState:
+        """See `Client.state`."""
+        return self._client.state
+
+    @property
+    def session(self) -> SessionInfo | None:
+        """See `Client.session`."""
+        return self._client.session
+
+    @property
+    def link(self) -> int:
+        """The number of the current link."""
+        return self._client.link
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """See `Client.deadline`."""
+        return self._client.deadline
+
+    @property
+    def is_connected(self) -> bool:
+        """See `Client.is_connected`."""
+        return self._client.is_connected
+
+    @property
+    def wants_read(self) -> bool:
+        """See `Client.wants_read`."""
+        return self._client.wants_read
+
+    def wants_write(self, link: int) -> bool:
+        """See `Client.wants_write`."""
+        return self._client.wants_write(link)
+
+    def next_command(self) -> Dial | Drop | None:
+        """See `Client.next_command`."""
+        command = self._client.next_command()
+        if command is not None or 0 in self._giving:
+            self._line(self._stamp, {"pull": "command", "got": form(command, self._mask)})
+            self._note(0, command)
+        return command
+
+    def next_event(self) -> Any:
+        """See `Client.next_event`."""
+        event = self._client.next_event()
+        if event is not None:
+            self._line(self._stamp, {"pull": "event", "got": form(event, self._mask)})
+        elif not self._drained:
+            self._write(f'{self._stamp},"pull":"event","got":null}}\n')
+            self._drained = True
+        return event
+
+    def next_frame(self, link: int) -> str | bytes | HangUp | None:
+        """See `Client.next_frame`."""
+        frame = self._client.next_frame(link)
+        if type(frame) is str:
+            text = quoted(self._mask.frame(frame))
+            self._write(f'{self._stamp},"pull":"frame","link":{link},"got":{text}}}\n')
+            self._note(link, frame)
+        elif frame is not None or link in self._giving:
+            got = form(frame, self._mask)
+            self._line(self._stamp, {"pull": "frame", "link": link, "got": got})
+            self._note(link, frame)
+        return frame
+
+    def life(self, link: int) -> Life:
+        """One link, with the verbs of a `Connection`, recorded."""
+        return Life(self, link)
+
+    # --- inputs ----------------------------------------------------------------------------
+
+    def opened(self, link: int, *, now: float) -> None:
+        """See `Client.opened`."""
+        entry = {"in": "opened", "link": link}
+        self._told(now, entry, lambda: self._client.opened(link, now=now))
+
+    def receive(self, link: int, frame: str | bytes, *, now: float) -> None:
+        """See `Client.receive`."""
+        if type(frame) is not str or type(link) is not int:
+            entry = {"in": "receive", "link": link, "frame": form(frame, self._mask)}
+            self._told(now, entry, lambda: self._client.receive(link, frame, now=now))
+            return
+        stamp = self._time(now)
+        text = quoted(self._mask.frame(frame))
+        try:
+            self._client.receive(link, frame, now=now)
+        except Exception as error:
+            raised = dumps(error_form(error, self._mask))
+            self._write(
+                f'{stamp},"in":"receive","link":{link},"frame":{text},"raised":{raised}}}\n'
+            )
+            raise
+        self._write(f'{stamp},"in":"receive","link":{link},"frame":{text}}}\n')
+
+    def receive_eof(
+        self, link: int, *, now: float, code: int | None = None, reason: str = ""
+    ) -> None:
+        """See `Client.receive_eof`."""
+        entry = {"in": "receive_eof", "link": link, "code": code, "reason": reason}
+        self._told(
+            now,
+            entry,
+            lambda: self._client.receive_eof(link, now=now, code=code, reason=reason),
+        )
+
+    def dial_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
+        """See `Client.dial_failed`."""
+        entry = {"in": "dial_failed", "link": link, "error": form(error, self._mask)}
+        self._told(now, entry, lambda: self._client.dial_failed(link, error, now=now))
+
+    def fault(self, link: int, error: EstuaryError, *, now: float) -> None:
+        """See `Client.fault`."""
+        entry = {"in": "fault", "link": link, "error": form(error, self._mask)}
+        self._told(now, entry, lambda: self._client.fault(link, error, now=now))
+
+    def handle_timeout(self, *, now: float) -> None:
+        """See `Client.handle_timeout`."""
+        self._told(now, {"in": "handle_timeout"}, lambda: self._client.handle_timeout(now=now))
+
+    def connect(self, *, now: float) -> None:
+        """See `Client.connect`."""
+        self._told(now, {"in": "connect"}, lambda: self._client.connect(now=now))
+
+    def disconnect(self, *, now: float) -> None:
+        """See `Client.disconnect`."""
+        self._told(now, {"in": "disconnect"}, lambda: self._client.disconnect(now=now))
+
+    def submit(self, message: Any, *, now: float, ack_within: float | None = None) -> int:
+        """See `Client.submit`."""
+        entry = {"in": "submit", "message": message_form(message, self._mask)}
+        if ack_within is not None:
+            entry["ack_within"] = form(ack_within, self._mask)
+        receipt: int = self._told(
+            now,
+            entry,
+            lambda: self._client.submit(message, now=now, ack_within=ack_within),
+        )
+        return receipt
+
+    def ask(
+        self,
+        message: SendText,
+        *,
+        now: float,
+        timeout: float | None = None,
+        concurrent: bool = False,
+    ) -> int:
+        """See `Client.ask`."""
+        entry: dict[str, Any] = {"in": "ask", "message": message_form(message, self._mask)}
+        if timeout is not None:
+            entry["timeout"] = form(timeout, self._mask)
+        if concurrent:
+            entry["concurrent"] = True
+        number: int = self._told(
+            now,
+            entry,
+            lambda: self._client.ask(message, now=now, timeout=timeout, concurrent=concurrent),
+        )
+        return number
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def _told(self, now: float, entry: dict[str, Any], call: Callable[[], Any]) -> Any:
+        """Do it, and write down what was told and what came of it."""
+        stamp = self._time(now)
+        try:
+            given = call()
+        except Exception as error:
+            entry["raised"] = error_form(error, self._mask)
+            self._line(stamp, entry)
+            raise
+        if given is not None:
+            entry["gives"] = given
+        self._line(stamp, entry)
+        return given
+
+    def _time(self, now: float) -> str:
+        """How the line of an input begins; remembers the time for the pulls after it."""
+        self._drained = False
+        first = self._base is None
+        if self._base is None:
+            self._base = float(now)
+        since = float(now) - self._base
+        number = repr(since) if -1e15 < since < 1e15 else dumps(since)
+        self._stamp = f'{{"t":{number}'
+        if first:
+            return f'{self._stamp},"clock":{dumps(self._base)}'
+        if self._base + since != now:
+            return f'{self._stamp},"now":{dumps(float(now))}'
+        return self._stamp
+
+    def _note(self, place: int, got: Any) -> None:
+        self._drained = False
+        if got is None:
+            self._giving.discard(place)
+        else:
+            self._giving.add(place)
+
+    def _line(self, stamp: str, entry: dict[str, Any]) -> None:
+        text = dumps(entry)
+        if self._mask.shows_in(text):
+            text = dumps(self._mask.clean(entry))
+        self._write(f"{stamp},{text[1:]}\n")

@@ -1,0 +1,484 @@
+"""A client over many connections: dialling, retrying, replies; still without I/O.
+
+    client = Client(config, seed=7)
+    client.connect(now=t)
+    client.next_command()                     # Dial(link=1, host, port, secure, target) | Drop(link)
+    client.opened(1, now=t)                   # the WebSocket of link 1 is open
+    client.receive(1, '0{"sid":…}', now=t)    # inputs carry the link's number …
+    client.next_frame(1)                      # … and so do pulls
+    client.next_event()                       # messages, Connected, Disconnected, ReplyPart …
+    client.deadline                           # Deadline(at, timer) | None
+
+Results of a link that is no longer the current one are ignored, so a late word of a dead socket is
+harmless. `life(link)` gives one link the verbs of a `Connection`, for `WebSocketLink` to wrap.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from . import messages
+from .answers import Ack
+from .connection import MAX_EVENTS, Connection
+from .errors import ErrorCode, EstuaryError, LocalProtocolError
+from .events import (
+    AckDue,
+    Closed,
+    Connected,
+    ConnectFailed,
+    Dial,
+    Disconnected,
+    Drop,
+    Fault,
+    HangUp,
+    Outcome,
+    Ready,
+    Reconnecting,
+    Settled,
+    StateChanged,
+)
+from .models.session import ConnectionState, ErrorEvent, SessionInfo
+from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
+from .replies import Replies
+from .states import Role, State
+from .timers import Deadline, Timer, Timers, earliest
+
+if TYPE_CHECKING:
+    from .config import EstuaryConfig
+    from .intents import SendText
+
+
+class Client:
+    """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint."""
+
+    def __init__(self, config: EstuaryConfig, *, seed: int = 0, path: str = "/socket.io/") -> None:
+        self.config = config
+        self.state = ConnectionState.DISCONNECTED
+        self.session: SessionInfo | None = None
+        self.link = 0
+        self._path = path
+        self._random = Random(seed)
+        self._timers = Timers()
+        self._connection: Connection | None = None
+        self._commands: deque[Dial | Drop] = deque()
+        self._events: deque[Any] = deque()
+        self._replies = Replies(self._events)
+        self._asked = 0
+        self._receipts = 0
+        self._lost = 0
+        self._attempts = 0
+        self._leaving = False
+        self._ready_at = 0.0
+        self._now = float("-inf")
+
+    # --- outputs ---------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """When `handle_timeout` should be called next, and why."""
+        child = None if self._connection is None else self._connection.deadline
+        return earliest(self._timers.next(), child)
+
+    @property
+    def is_connected(self) -> bool:
+        """True while a session stands and nobody has said goodbye."""
+        return self._connection is not None and self._connection.state is State.READY
+
+    @property
+    def wants_read(self) -> bool:
+        """False while so many events wait that reading should pause."""
+        return len(self._events) < MAX_EVENTS
+
+    def wants_write(self, link: int) -> bool:
+        """True while `next_frame(link)` has something to give."""
+        return link == self.link and self._connection is not None and self._connection.wants_write
+
+    def next_command(self) -> Dial | Drop | None:
+        """What the driver shall do next about transports, or None."""
+        return self._commands.popleft() if self._commands else None
+
+    def next_event(self) -> Any:
+        """The next event, or None. Take them all after each call."""
+        return self._events.popleft() if self._events else None
+
+    def next_frame(self, link: int) -> str | bytes | HangUp | None:
+        """The next frame for this link, or None; see `Connection.next_frame`."""
+        if self._connection is None or link != self.link:
+            return None
+        frame = self._connection.next_frame()
+        self._collect()
+        return frame
+
+    # --- inputs: the transport -------------------------------------------------------------
+
+    def opened(self, link: int, *, now: float) -> None:
+        """The WebSocket of this link is open."""
+        if link == self.link and self._connection is not None:
+            now = self._tick(now)
+            by = self._timers.at(Timer.CONNECT)
+            self._timers.stop(Timer.CONNECT)
+            self._connection.start(now=now, by=by)
+            self._collect()
+
+    def receive(self, link: int, frame: str | bytes, *, now: float) -> None:
+        """One complete WebSocket message has come."""
+        connection = self._connection
+        if connection is None or link != self.link:
+            return
+        connection.receive(frame, now=self._tick(now))
+        self._collect()
+        if len(self._events) >= MAX_EVENTS:
+            connection.reading_paused()
+
+    def receive_eof(
+        self, link: int, *, now: float, code: int | None = None, reason: str = ""
+    ) -> None:
+        """The WebSocket is gone: `code` of its close frame, None when none came."""
+        if link == self.link and self._connection is not None:
+            now = self._tick(now)
+            self._connection.receive_eof(now=now, code=code, reason=reason)
+            self._collect()
+
+    def dial_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
+        """There is no WebSocket for this link: no route, refused, bad certificate, HTTP 401 …"""
+        if link == self.link and self._connection is not None:
+            now = self._tick(now)
+            self._connection.refused(error, now=now)
+            self._collect()
+
+    def fault(self, link: int, error: EstuaryError, *, now: float) -> None:
+        """The byte layer of this link found the server breaking its rules."""
+        if link == self.link and self._connection is not None:
+            now = self._tick(now)
+            self._connection.fault(error, now=now)
+            self._collect()
+
+    def handle_timeout(self, *, now: float) -> None:
+        """Run every timer that is due. Spurious calls are free."""
+        now = self._tick(now)
+        if self._connection is not None:
+            self._connection.handle_timeout(now=now)
+            self._collect()
+        while (timer := self._timers.pop_due(now)) is not None:
+            self._expire(timer)
+
+    # --- inputs: the user ------------------------------------------------------------------
+
+    def connect(self, *, now: float) -> None:
+        """Begin to connect. While waiting to retry it tries at once; else it changes nothing."""
+        now = self._tick(now)
+        if self._leaving and self._connection is not None:
+            # A goodbye is under way; a new session does not wait for its echo.
+            self._connection.receive_eof(now=now)
+            self._collect()
+        self._leaving = False
+        if self._timers.at(Timer.RETRY) is not None:
+            self._timers.stop(Timer.RETRY)
+            self._dial()
+        elif self._connection is None:
+            self._attempts = 0
+            self._set_state(ConnectionState.CONNECTING)
+            self._dial()
+
+    def disconnect(self, *, now: float) -> None:
+        """Say goodbye behind what was accepted, or end a pending attempt; never retried."""
+        now = self._tick(now)
+        if self._timers.at(Timer.RETRY) is not None:
+            self._give_up(EstuaryError("disconnected by the user", ErrorCode.CONNECTION_FAILED))
+        elif self._connection is not None:
+            if self.state is ConnectionState.CONNECTED:
+                # When the server has said goodbye first, this keeps us from coming back.
+                self._leaving = True
+                self._connection.close(now=now)
+                self._collect()
+            else:
+                self._let_go()
+                self._give_up(EstuaryError("disconnected by the user", ErrorCode.CONNECTION_FAILED))
+
+    def submit(self, message: Any, *, now: float, ack_within: float | None = None) -> int:
+        """Take a message for sending; returns its receipt number, which settles once.
+
+        Raises LocalProtocolError (NOT_CONNECTED) outside a session, SendBlocked when the buffer is
+        full; nothing has changed then.
+        """
+        now = self._tick(now)
+        if self._connection is None or self._connection.state is not State.READY:
+            raise LocalProtocolError(
+                f"cannot send {type(message).__name__}: not connected "
+                f"(state {self.state.value}); await connect() first",
+                ErrorCode.NOT_CONNECTED,
+            )
+        receipt = self._connection.submit(message, now=now, ack_within=ack_within)
+        self._receipts = max(self._receipts, receipt)
+        self._replies.submitted(message, now)
+        self._collect()
+        return receipt
+
+    def ask(
+        self,
+        message: SendText,
+        *,
+        now: float,
+        timeout: float | None = None,
+        concurrent: bool = False,
+    ) -> int:
+        """Send a text and follow its answer; returns the reply's number.
+
+        One reply is outstanding at a time: a later question leaves when it is its turn, unless
+        `concurrent`. ReplyStarted, ReplyPart and one ReplyEnded follow. Raises like `submit`.
+        """
+        number = self._asked + 1
+        now = self._tick(now)
+        deadline = None if timeout is None else now + timeout
+        if concurrent or self._replies.may_send:
+            self.submit(message, now=now)
+            self._replies.sent(number, message, deadline)
+        elif not self.is_connected:
+            self.submit(message, now=now)  # Raises what it always raises.
+        else:
+            messages.write(message)  # A wrong message raises now, not when its turn comes.
+            self._replies.wait(number, message, deadline)
+        self._asked = number
+        self._rearm_replies()
+        return number
+
+    # --- what a connection tells -----------------------------------------------------------
+
+    def _tick(self, now: float) -> float:
+        """Time never goes back, whatever the clock says."""
+        self._now = max(self._now, now)
+        return self._now
+
+    def _collect(self) -> None:
+        """Pass on what the connection has told."""
+        connection = self._connection
+        while connection is not None and (event := connection.next_event()) is not None:
+            handler = _HANDLERS.get(type(event))
+            if handler is None:
+                self._events.append(event)
+                self._replies.observe(event, self._now)
+            else:
+                handler(self, event)
+        if self._replies:
+            self._send_waiting()
+
+    def _on_server_error(self, message: ErrorEvent) -> None:
+        found = {"code": message.error, "message_id": message.message_id}
+        error = EstuaryError(
+            message.message or message.error or "the server reported an error",
+            details={key: value for key, value in found.items() if value is not None},
+        )
+        self._events.append(Fault(error))
+        self._replies.error(error)
+
+    def _on_session(self, session: SessionInfo) -> None:
+        self.session = session
+
+    def _on_ack_due(self, due: AckDue) -> None:
+        ending = (State.CLOSING, State.CLOSED)
+        if self._connection is not None and self._connection.state not in ending:
+            self._connection.submit(Ack(due.ack_id), now=self._now)
+
+    def _on_settled(self, settled: Settled) -> None:
+        if settled.outcome is Outcome.LOST:
+            self._lost += 1
+        self._events.append(settled)
+
+    def _on_ready(self, ready: Ready) -> None:
+        self.session = ready.session
+        self._ready_at = self._now
+        self._set_state(ConnectionState.CONNECTED)
+        self._events.append(Connected(ready.session))
+
+    def _on_closed(self, closed: Closed) -> None:
+        self._let_go()
+        ending = ENDINGS[closed.cause]
+        if closed.was_ready:
+            if ending.resets_counter and self._now - self._ready_at >= SETTLED_AFTER:
+                self._attempts = 0
+            self._after_session(closed)
+        elif self.state is ConnectionState.CONNECTING:
+            self._set_state(ConnectionState.ERROR)
+            self._events.append(ConnectFailed(closed.error))
+        elif ending.retry:
+            self._retry(closed.error)
+        else:
+            self._abandon(closed.error)
+
+    def _after_session(self, closed: Closed) -> None:
+        """A session that stood is over: say so, then try again or rest."""
+        again = ENDINGS[closed.cause].retry and self.config.auto_reconnect and not self._leaving
+        state = ConnectionState.RECONNECTING if again else ConnectionState.DISCONNECTED
+        self._set_state(state)
+        self._events.append(Disconnected(closed.cause.value))
+        if self._lost:
+            text = f"{self._lost} accepted message(s) were not sent before the connection fell"
+            error = EstuaryError(text, ErrorCode.CONNECTION_FAILED, {"lost": self._lost})
+            self._events.append(Fault(error))
+            self._lost = 0
+        if closed.cause is Cause.PROTOCOL:
+            self._events.append(Fault(closed.error))
+        self._replies.lost(closed.error.message)
+        self._rearm_replies()
+        if again:
+            self._retry(closed.error)
+
+    # --- dialling and retrying -------------------------------------------------------------
+
+    def _dial(self) -> None:
+        config = self.config
+        self.link += 1
+        self._connection = Connection(
+            Role.CLIENT,
+            auth=config.auth(),
+            connect_within=config.connect_timeout,
+            text_mode=config.text_mode,
+            receipts_after=self._receipts,
+        )
+        self._timers.start(Timer.CONNECT, self._now + config.connect_timeout)
+        target = config.target(self._path)
+        self._commands.append(Dial(self.link, config.host, config.port, config.secure, target))
+
+    def _retry(self, error: EstuaryError) -> None:
+        config = self.config
+        if self._attempts >= config.max_reconnect_attempts:
+            text = f"gave up after {self._attempts} attempt(s) to reconnect: {error.message}"
+            self._abandon(EstuaryError(text, ErrorCode.CONNECTION_FAILED, error.details))
+            return
+        self._attempts += 1
+        delay = retry_delay(
+            self._attempts,
+            config.reconnect_delay,
+            config.reconnect_delay_max,
+            self._random.random(),
+        )
+        self._timers.start(Timer.RETRY, self._now + delay)
+        self._events.append(Reconnecting(self._attempts, delay))
+
+    def _abandon(self, error: EstuaryError) -> None:
+        """No further attempt: this is the end until somebody connects again."""
+        self._set_state(ConnectionState.ERROR)
+        self._events.append(Fault(error))
+        self._events.append(ConnectFailed(error))
+
+    def _give_up(self, error: EstuaryError) -> None:
+        """The user ended a pending attempt."""
+        self._timers.clear()
+        self._set_state(ConnectionState.DISCONNECTED)
+        self._events.append(ConnectFailed(error))
+
+    def _let_go(self) -> None:
+        """The current link is over."""
+        self._connection = None
+        self.session = None
+        self._timers.stop(Timer.CONNECT)
+        self._commands.append(Drop(self.link))
+
+    def _expire(self, timer: Timer) -> None:
+        if timer is Timer.RETRY:
+            self._dial()
+        elif timer is Timer.REPLY:
+            self._replies.expire(self._now)
+            self._send_waiting()
+        elif self._connection is not None:  # CONNECT, before there was a WebSocket.
+            config = self.config
+            text = f"no WebSocket to {config.host}:{config.port} in {config.connect_timeout:g} s"
+            error = EstuaryError(text, ErrorCode.CONNECTION_TIMEOUT)
+            self._connection.refused(error, now=self._now)
+            self._collect()
+
+    def _set_state(self, state: ConnectionState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._events.append(StateChanged(state))
+
+    # --- replies ---------------------------------------------------------------------------
+
+    def _send_waiting(self) -> None:
+        """Let the next question leave when the one before it has been answered."""
+        while (intent := self._replies.next_waiting()) is not None and self.is_connected:
+            assert self._connection is not None
+            try:
+                self._receipts = self._connection.submit(intent, now=self._now)
+            except LocalProtocolError as error:
+                self._replies.fail(error)
+            else:
+                self._replies.leave()
+        self._rearm_replies()
+
+    def _rearm_replies(self) -> None:
+        deadline = self._replies.deadline
+        if deadline is None:
+            self._timers.stop(Timer.REPLY)
+        else:
+            self._timers.start(Timer.REPLY, deadline)
+
+    def life(self, link: int) -> Life:
+        """One link, with the verbs of a `Connection`."""
+        return Life(self, link)
+
+
+class Life:
+    """One link of a client (or of a recorder around it), for a byte layer to wrap."""
+
+    __slots__ = ("_core", "_link")
+
+    def __init__(self, core: Any, link: int) -> None:
+        self._core = core
+        self._link = link
+
+    def start(self, *, now: float) -> None:
+        """The WebSocket is open."""
+        self._core.opened(self._link, now=now)
+
+    def receive(self, frame: str | bytes, *, now: float) -> None:
+        """One complete WebSocket message has come."""
+        self._core.receive(self._link, frame, now=now)
+
+    def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
+        """The WebSocket is gone."""
+        self._core.receive_eof(self._link, now=now, code=code, reason=reason)
+
+    def refused(self, error: EstuaryError, *, now: float) -> None:
+        """The handshake failed."""
+        self._core.dial_failed(self._link, error, now=now)
+
+    def fault(self, error: EstuaryError, *, now: float) -> None:
+        """The peer broke the rules of WebSocket."""
+        self._core.fault(self._link, error, now=now)
+
+    def handle_timeout(self, *, now: float) -> None:
+        """The deadline may be due."""
+        self._core.handle_timeout(now=now)
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """The client's deadline."""
+        deadline: Deadline | None = self._core.deadline
+        return deadline
+
+    @property
+    def wants_read(self) -> bool:
+        """False while reading should pause."""
+        return bool(self._core.wants_read)
+
+    def next_event(self) -> Any:
+        """The client's next event, or None."""
+        return self._core.next_event()
+
+    def next_frame(self) -> str | bytes | HangUp | None:
+        """The next frame to send, or None."""
+        frame: str | bytes | HangUp | None = self._core.next_frame(self._link)
+        return frame
+
+
+_HANDLERS: dict[type, Any] = {
+    ErrorEvent: Client._on_server_error,
+    SessionInfo: Client._on_session,
+    AckDue: Client._on_ack_due,
+    Settled: Client._on_settled,
+    Ready: Client._on_ready,
+    Closed: Client._on_closed,
+}

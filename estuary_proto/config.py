@@ -1,0 +1,262 @@
+"""What a client is told before it starts (API 2): checked when made, frozen, secrets hidden."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+from urllib.parse import quote, urlsplit
+
+from .errors import ErrorCode, EstuaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Self
+
+VoiceTransport = Literal["websocket", "livekit", "auto"]
+TextMode = Literal["auto", "delta", "cumulative"]
+
+SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
+"""URL scheme -> is it TLS?"""
+
+
+def invalid(field_name: str, problem: str, way_out: str) -> EstuaryError:
+    """The error for a wrong setting: names the field, what is wrong with it, and the way out."""
+    return EstuaryError(
+        f"{field_name}: {problem}; {way_out}", ErrorCode.CONFIG_INVALID, {"field": field_name}
+    )
+
+
+def _check_url(url: object) -> None:
+    way_out = "give one like https://api.estuary-ai.com or http://127.0.0.1:4001"
+    if not isinstance(url, str):
+        raise invalid("server_url", f"it is {type(url).__name__}, not str", way_out)
+    try:
+        parts = urlsplit(url)
+        host, port, scheme = parts.hostname, parts.port, parts.scheme
+    except ValueError as error:
+        raise invalid("server_url", str(error), way_out) from None
+    if scheme not in SCHEMES:
+        raise invalid(
+            "server_url", f"the scheme {scheme!r} is none of {', '.join(SCHEMES)}", way_out
+        )
+    if not host or port == 0:
+        raise invalid("server_url", "it names no host or port to connect to", way_out)
+    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        raise invalid("server_url", "it contains a blank or control character", way_out)
+    if parts.username is not None:
+        raise invalid("server_url", "it carries a user name or password", "use api_key instead")
+    if parts.query or parts.fragment:
+        raise invalid("server_url", "it carries a query or fragment", way_out)
+
+
+def _check_key(key: object, has_provider: bool) -> None:
+    if not isinstance(key, str):
+        raise invalid("api_key", f"it is {type(key).__name__}, not str", "give the key as text")
+    if not key.strip() and not has_provider:
+        raise invalid("api_key", "it is empty", "give est_… or sst_…, or a token_provider")
+    if any(ord(c) < 32 or ord(c) == 127 for c in key):
+        # The value itself is never shown.
+        raise invalid("api_key", "it contains a control character", "check for a stray newline")
+    _check_unicode("api_key", key)
+
+
+def _check_id(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise invalid(name, f"it is {type(value).__name__}, not str", "give the id as text")
+    if not value.strip():
+        raise invalid(name, "it is empty", "give the id as text")
+    _check_unicode(name, value)
+
+
+def _check_unicode(name: str, value: str) -> None:
+    if any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        # As from an environment variable that is no UTF-8. The value itself is never shown.
+        raise invalid(name, "it contains half a surrogate pair", "give text that UTF-8 can hold")
+
+
+def _check_number(name: str, value: object, low: float, high: float, whole: bool = False) -> None:
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        kind = "a whole number" if whole else "a number"
+        raise invalid(name, f"{value!r} is not {kind}", f"give one from {low:g} to {high:g}")
+    if not math.isfinite(value) or not low <= value <= high:
+        raise invalid(name, f"{value!r} is out of range", f"give one from {low:g} to {high:g}")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise invalid(name, f"{value!r} is not known", f"give one of {', '.join(choices)}")
+
+
+def _check_type(name: str, value: object, kind: type, also: str) -> None:
+    if value is None and also:
+        return
+    if not isinstance(value, kind):
+        raise invalid(
+            name, f"it is {type(value).__name__}", f"give {kind.__name__} {also}".rstrip()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCapabilities:
+    """What this device can do; None in the configuration means all of it (PROTOCOL 1.4)."""
+
+    camera: bool = True
+    microphone: bool = True
+    speaker: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire form. `client_action` is always true: without it the server falls back to tags."""
+        return {
+            "version": "1",
+            "camera": self.camera,
+            "microphone": self.microphone,
+            "speaker": self.speaker,
+            "client_action": True,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """How REST calls that are safe to repeat are repeated (seed 003)."""
+
+    max_retries: int = 3
+    backoff_factor: float = 1.0
+    retry_on_status: tuple[int, ...] = (500, 502, 503, 504)
+
+    def __post_init__(self) -> None:
+        _check_number("retry.max_retries", self.max_retries, 0, 100, whole=True)
+        _check_number("retry.backoff_factor", self.backoff_factor, 0, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class EstuaryConfig:
+    """All settings of a client; the first four may be given by position (seed 000, API 2).
+
+    Raises EstuaryError CONFIG_INVALID for a wrong value, naming the field, the problem and the way
+    out. Times are seconds, rates are Hz, sizes are bytes.
+    """
+
+    server_url: str
+    api_key: str = field(repr=False)
+    character_id: str
+    player_id: str
+    audio_sample_rate: int = 16000
+    mic_sample_rate: int = 16000
+    auto_reconnect: bool = True
+    max_reconnect_attempts: int = 5
+    reconnect_delay: float = 1.0
+    reconnect_delay_max: float = 30.0
+    debug: bool = False
+    voice_transport: VoiceTransport = "websocket"
+    realtime_memory: bool = False
+    capabilities: SessionCapabilities | None = None
+    token_provider: Callable[[], Awaitable[Any]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    apm_echo_cancellation: bool = True
+    apm_noise_suppression: bool = False
+    apm_auto_gain_control: bool = False
+    apm_high_pass_filter: bool = True
+    connect_timeout: float = 15.0
+    voice_start_timeout: float = 10.0
+    resume_voice_on_reconnect: bool = True
+    auto_interrupt: bool = False
+    auto_interrupt_grace: float = 1.5
+    suppress_mic_during_playback: bool = False
+    retry: RetryConfig = RetryConfig()
+    text_mode: TextMode = "auto"
+    max_message_size: int = 16 * 2**20
+    audio_backlog: float = 1.0
+    enable_animation: bool = False
+    enable_body_animation: bool = False
+
+    def __post_init__(self) -> None:
+        _check_url(self.server_url)
+        _check_key(self.api_key, self.token_provider is not None)
+        for name in ("character_id", "player_id"):
+            _check_id(name, getattr(self, name))
+        for name in ("audio_sample_rate", "mic_sample_rate"):
+            _check_number(name, getattr(self, name), 8000, 48000, whole=True)
+        _check_number("max_reconnect_attempts", self.max_reconnect_attempts, 0, 10**6, whole=True)
+        for name in ("reconnect_delay", "reconnect_delay_max", "auto_interrupt_grace"):
+            _check_number(name, getattr(self, name), 0, 86400)
+        for name in ("connect_timeout", "voice_start_timeout", "audio_backlog"):
+            _check_number(name, getattr(self, name), 0.001, 86400)
+        _check_number("max_message_size", self.max_message_size, 1024, 2**30, whole=True)
+        _check_choice("voice_transport", self.voice_transport, get_args(VoiceTransport))
+        _check_choice("text_mode", self.text_mode, get_args(TextMode))
+        _check_type("capabilities", self.capabilities, SessionCapabilities, "or None")
+        _check_type("retry", self.retry, RetryConfig, "")
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise invalid(name, f"{getattr(self, name)!r} is no bool", "give True or False")
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """The configuration of the environment; keyword arguments win over it.
+
+        Reads ESTUARY_SERVER_URL, ESTUARY_API_KEY, ESTUARY_CHARACTER_ID and ESTUARY_PLAYER_ID.
+        """
+        from os import environ
+
+        for name in ("server_url", "api_key", "character_id", "player_id"):
+            if name not in overrides:
+                variable = f"ESTUARY_{name.upper()}"
+                if variable not in environ:
+                    raise invalid(name, f"{variable} is not set", f"set it or pass {name}=")
+                overrides[name] = environ[variable]
+        return cls(**overrides)
+
+    @property
+    def secure(self) -> bool:
+        """True when the server is reached over TLS."""
+        return SCHEMES[urlsplit(self.server_url).scheme]
+
+    @property
+    def host(self) -> str:
+        """The server's host name or address, without brackets."""
+        return urlsplit(self.server_url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The server's TCP port."""
+        return urlsplit(self.server_url).port or (443 if self.secure else 80)
+
+    def target(self, path: str = "/socket.io/") -> str:
+        """The request target of the WebSocket handshake (PROTOCOL 1.1)."""
+        prefix = urlsplit(self.server_url).path.rstrip("/")
+        return f"{prefix}{quote(path, safe='/%')}?EIO=4&transport=websocket"
+
+    def auth(self) -> dict[str, Any]:
+        """The payload of the namespace CONNECT packet (PROTOCOL 1.2, 1.4)."""
+        auth: dict[str, Any] = {
+            "api_key": self.api_key,
+            "character_id": self.character_id,
+            "player_id": self.player_id,
+            "audio_sample_rate": self.audio_sample_rate,
+            "realtime_memory": self.realtime_memory,
+            "capabilities": (self.capabilities or SessionCapabilities()).to_dict(),
+        }
+        if self.enable_animation:
+            auth["enable_animation"] = True
+        if self.enable_body_animation:
+            auth["enable_body_animation"] = True
+        return auth
+
+
+_SWITCHES = (
+    "auto_reconnect",
+    "debug",
+    "realtime_memory",
+    "apm_echo_cancellation",
+    "apm_noise_suppression",
+    "apm_auto_gain_control",
+    "apm_high_pass_filter",
+    "resume_voice_on_reconnect",
+    "auto_interrupt",
+    "suppress_mic_during_playback",
+    "enable_animation",
+    "enable_body_animation",
+)

@@ -1,0 +1,534 @@
+"""One transport life, in either role: frames and intents in, events and frames out.
+
+    conn = Connection(Role.CLIENT, auth=config.auth())
+    conn.start(now=t)                    # inputs: start, receive, receive_eof, refused,
+    conn.receive('0{"sid":…}', now=t)    #         handle_timeout, submit, close
+    conn.next_frame()                    # outputs, pulled until None: str | bytes | HangUp
+    conn.next_event()                    # messages, Ready, Settled, AckSettled, AckDue, Closed …
+    conn.deadline                        # Deadline(at, timer) | None
+    conn.wants_read                      # False: take events before reading on
+
+What the peer does never raises; what the caller does wrong raises and changes nothing. There is one
+`Closed`; after it no deadline, no frame is left, and late input is ignored. This room composes the
+codecs, the table of states, the outbox and the transcript; it parses nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from . import engineio, messages, socketio
+from .answers import Ack, Admit, Refuse
+from .engineio import PacketType as Engine
+from .errors import ErrorCode, EstuaryError, LocalProtocolError, RemoteProtocolError
+from .events import AckDue, AckSettled, Closed, HangUp, JoinRequested, Outcome, Ready, Writable
+from .intents import Interrupt
+from .models.conversation import ResponseChunk
+from .models.session import SessionInfo
+from .outbox import Outbox
+from .policy import ENDINGS, VERDICT_HOLDS, Cause, Verdict, cause_of_close, verdict_of
+from .socketio import Packet
+from .socketio import PacketType as Socket
+from .states import SENDER, Role, Signal, State, next_state
+from .timers import Deadline, Timer, Timers
+from .transcript import Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .config import TextMode
+    from .engineio import Open
+
+NAMESPACE = "/sdk"
+"""The one namespace that an Estuary server speaks (PROTOCOL 1.1)."""
+
+MAX_NAMESPACE = 256
+"""Characters in the name of a namespace that is not ours, which we repeat to the peer."""
+
+MAX_EVENTS = 1024
+"""Events that may wait to be taken before `wants_read` turns False."""
+
+_PHASES = {
+    State.OPENING: "the server's Engine.IO greeting",
+    State.OPENED: "the client's request to join",
+    State.JOINING: "the answer to the request to join",
+    State.JOINED: "session_info",
+    State.GREETED: "the namespace acknowledgement",
+}
+
+
+class Connection:
+    """See the module. `auth` is the client's join payload, `handshake` the server's greeting.
+
+    Times are seconds. `connect_within` bounds the way from start to Ready, `close_within` the way
+    from a goodbye to the end of the transport. Receipts are numbered on from `receipts_after`.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        auth: Mapping[str, Any] | None = None,
+        handshake: Open | None = None,
+        connect_within: float = 15.0,
+        close_within: float = 2.0,
+        text_mode: TextMode = "auto",
+        receipts_after: int = 0,
+    ) -> None:
+        if (handshake is None) is (role is Role.SERVER):
+            raise LocalProtocolError("handshake= is the server's to give, and only the server's")
+        self.role = role
+        self.state = State.IDLE
+        self.session: SessionInfo | None = None
+        self.handshake = handshake
+        # Encoded now, so that credentials which no packet can hold raise at the caller.
+        self._join = self._encode(Packet(Socket.CONNECT, NAMESPACE, None, auth))
+        self._connect_within = connect_within
+        self._close_within = close_within
+        self._timers = Timers()
+        self._outbox = Outbox()
+        self._events: deque[Any] = deque()
+        self._assembler = socketio.Assembler()
+        self._transcript = Transcript(text_mode)
+        self._receipts = receipts_after
+        self._acks: dict[int, float] = {}
+        self._verdict: tuple[Verdict, float] | None = None
+        self._ending: Closed | None = None
+        self._was_ready = False
+        self._reading_paused = False
+
+    # --- outputs ---------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """When `handle_timeout` should be called next, and why. Read it again after any call."""
+        return self._timers.next()
+
+    @property
+    def wants_read(self) -> bool:
+        """False while so many events wait that reading should pause."""
+        return len(self._events) < MAX_EVENTS
+
+    @property
+    def wants_write(self) -> bool:
+        """True while `next_frame` has something to give."""
+        return bool(self._outbox)
+
+    def next_event(self) -> Any:
+        """The next event, or None. Take them all after each call."""
+        return self._events.popleft() if self._events else None
+
+    def next_frame(self) -> str | bytes | HangUp | None:
+        """The next frame to send, or None.
+
+        Asking again says that the frame before has been handed to the transport; only then is its
+        receipt SENT.
+        """
+        frame, settled, writable = self._outbox.pull()
+        self._events.extend(settled)
+        if writable:
+            self._events.append(Writable())
+        return frame
+
+    # --- inputs ----------------------------------------------------------------------------
+
+    def start(self, *, now: float, by: float | None = None) -> None:
+        """The WebSocket is open. `by` is when the session must stand, else connect_within."""
+        self._advance(Signal.START)
+        self._timers.start(Timer.CONNECT, now + self._connect_within if by is None else by)
+        if self.handshake is not None:
+            self._queue([engineio.encode(Engine.OPEN, engineio.write_open(self.handshake))])
+            self._advance(Signal.OPEN)
+            self._timers.start(Timer.PING, now + self.handshake.ping_interval)
+
+    def receive(self, frame: str | bytes, *, now: float) -> None:
+        """One complete WebSocket message has come."""
+        if self.state is State.IDLE:
+            raise LocalProtocolError("receive() before start()")
+        if self.state is State.CLOSING or self.state is State.CLOSED:
+            return
+        try:
+            kind, data = engineio.decode(frame)
+            if kind is Engine.MESSAGE:
+                self._receive_message(data, now)
+            else:
+                self._receive_engine(kind, str(data), now)
+        except RemoteProtocolError as error:
+            self._fault(error)
+        if len(self._events) >= MAX_EVENTS:
+            self.reading_paused()
+
+    def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
+        """The transport is gone: `code` of the WebSocket's close frame, None when none came."""
+        if self.state is State.CLOSED:
+            return
+        cause = cause_of_close(code)
+        if self.role is Role.SERVER and code in (1000, 1001):
+            cause = Cause.CLIENT  # It left in good order: a page that closes says 1001.
+        text = "the connection was lost"
+        if code is not None:
+            who = self.role.other.value
+            text = f"the {who} closed the connection ({code}{' ' + reason if reason else ''})"
+        details = {} if code is None else {"close_code": code}
+        self._finish(self._judged(cause, text, now, details))
+
+    def refused(self, error: EstuaryError, *, now: float) -> None:
+        """There is no WebSocket: the handshake was refused, or its bytes made no sense."""
+        if self.state is not State.CLOSED:
+            cause = Cause.AUTH if error.code is ErrorCode.AUTH_FAILED else Cause.NETWORK
+            self._finish(Closed(cause, error, self._was_ready))
+
+    def fault(self, error: EstuaryError, *, now: float) -> None:
+        """The byte layer below found the peer breaking its rules."""
+        if self.state is not State.CLOSED:
+            self._fault(error)
+
+    def reading_paused(self) -> None:
+        """Reading was refused for a while; the peer earns one fresh heartbeat window for it."""
+        self._reading_paused = True
+
+    def handle_timeout(self, *, now: float) -> None:
+        """Run every timer that is due. Spurious calls are free."""
+        while (timer := self._timers.pop_due(now)) is not None:
+            self._expire(timer, now)
+
+    def submit(self, message: Any, *, now: float, ack_within: float | None = None) -> int:
+        """Take a message for sending; returns its receipt number (0 for Admit, Refuse and Ack).
+
+        Raises LocalProtocolError (NOT_CONNECTED outside a session), SendBlocked when the buffer is
+        full; nothing has changed then. With `ack_within` the peer is asked for an acknowledgement,
+        which settles once as `AckSettled(receipt, …)`.
+        """
+        if isinstance(message, (Admit, Refuse)):
+            return self._answer(message, now)
+        if isinstance(message, Ack):
+            return self._acknowledge(message)
+        return self._send(message, now, ack_within)
+
+    def close(self, *, now: float, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye behind what was accepted: LEAVE, then a WebSocket close with `code`."""
+        ending = self._closed(Cause.CLIENT, "closed by us")
+        if self.state is State.IDLE:
+            self._finish(ending)
+        elif self.state is not State.CLOSING and self.state is not State.CLOSED:
+            if next_state(self.state, Signal.LEAVE) is not None:
+                self._queue(self._encode(Packet(Socket.DISCONNECT, NAMESPACE)))
+            self._advance(Signal.HANGUP)
+            self._goodbye(ending, now, HangUp(code, reason))
+
+    # --- what the peer sends ---------------------------------------------------------------
+
+    def _receive_engine(self, kind: Engine, data: str, now: float) -> None:
+        if kind is Engine.PING:
+            self._outbox.pong(engineio.encode(Engine.PONG, data))
+            self._heard(now)
+        elif kind is Engine.PONG:
+            self._heard(now)
+        elif kind is Engine.OPEN:
+            self._passed(Signal.OPEN)
+            self.handshake = engineio.read_open(data)
+            self._heard(now)
+            self._queue(self._join)
+            self._advance(Signal.JOIN)
+        elif kind is Engine.CLOSE:
+            self._passed(Signal.STOP)
+            cause = Cause.SERVER_RESTART if self.role is Role.CLIENT else Cause.CLIENT
+            text = f"the {self.role.other.value} is going away"
+            self._dismissed(self._judged(cause, text, now), now)
+        # UPGRADE and NOOP belong to HTTP polling and mean nothing here.
+
+    def _heard(self, now: float) -> None:
+        """The peer is alive: wind the heartbeat."""
+        self._reading_paused = False
+        if self.role is Role.CLIENT:
+            self._timers.start(Timer.HEARTBEAT, now + self._window())
+        elif self._timers.at(Timer.HEARTBEAT) is not None:
+            assert self.handshake is not None  # A server has one from the start.
+            self._timers.stop(Timer.HEARTBEAT)
+            self._timers.start(Timer.PING, now + self.handshake.ping_interval)
+
+    def _window(self) -> float:
+        """How long the peer may be silent: until its next ping, or until the answer to ours."""
+        handshake = self.handshake
+        if handshake is None:  # A client that is pinged before it was greeted.
+            return self._connect_within
+        client = self.role is Role.CLIENT
+        return handshake.ping_timeout + (handshake.ping_interval if client else 0.0)
+
+    def _receive_message(self, data: str | bytes, now: float) -> None:
+        if isinstance(data, str):
+            packet = self._assembler.feed(socketio.decode(data))
+        else:
+            packet = self._assembler.feed_binary(data)
+        if packet is None:
+            return  # Its attachments are still on the way.
+        if packet.namespace != NAMESPACE:
+            self._receive_foreign(packet)
+        elif packet.type is Socket.EVENT:
+            self._receive_event(packet, now)
+        elif packet.type is Socket.ACK:
+            self._receive_ack(packet)
+        elif packet.type is Socket.CONNECT:
+            self._receive_connect(packet)
+        elif packet.type is Socket.DISCONNECT:
+            self._passed(Signal.LEAVE)
+            cause = Cause.SERVER_DISCONNECT if self.role is Role.CLIENT else Cause.CLIENT
+            text = f"the {self.role.other.value} ended the session"
+            self._dismissed(self._judged(cause, text, now), now)
+        else:
+            self._receive_refusal(packet, now)
+
+    def _receive_foreign(self, packet: Packet) -> None:
+        """A namespace that is not ours: a server says so, a client has nothing to lose."""
+        if len(packet.namespace) > MAX_NAMESPACE or not packet.namespace.isprintable():
+            raise RemoteProtocolError("no namespace has such a name")
+        if self.role is Role.SERVER and packet.type is Socket.CONNECT:
+            error = {"message": f"no namespace {packet.namespace}; join {NAMESPACE}"}
+            self._control(self._encode(Packet(Socket.CONNECT_ERROR, packet.namespace, None, error)))
+
+    def _receive_connect(self, packet: Packet) -> None:
+        if self.role is Role.CLIENT:
+            self._passed(Signal.JOIN_ACK)
+            self._maybe_ready()
+        else:
+            self._passed(Signal.JOIN)
+            self._events.append(JoinRequested(packet.data if isinstance(packet.data, dict) else {}))
+
+    def _receive_refusal(self, packet: Packet, now: float) -> None:
+        self._passed(Signal.JOIN_ERROR)
+        data = packet.data
+        said = data.get("message") if isinstance(data, dict) else data
+        text = f"the server refused the connection: {said or 'no reason given'}"
+        self._dismissed(self._judged(Cause.AUTH, text, now), now)
+
+    def _receive_ack(self, packet: Packet) -> None:
+        self._passed(Signal.MESSAGE)
+        if packet.id is not None and self._acks.pop(packet.id, None) is not None:
+            self._rearm_acks()
+            self._events.append(AckSettled(packet.id, Outcome.OK, tuple(packet.data)))
+
+    def _receive_event(self, packet: Packet, now: float) -> None:
+        name, *args = packet.data
+        message = messages.read(self.role.other, name, args)
+        if type(message) is SessionInfo:
+            self._passed(Signal.SESSION)
+            again, self.session = self._was_ready, message
+            self._maybe_ready()
+            if again:
+                self._events.append(message)
+        else:
+            self._passed(Signal.MESSAGE)
+            if self.role is Role.CLIENT:
+                self._tell(message, now)
+            else:
+                self._events.append(message)
+        if packet.id is not None:
+            self._events.append(AckDue(packet.id))
+
+    def _tell(self, message: Any, now: float) -> None:
+        """Client role: pass a message on, as the user should see it."""
+        if type(message) is ResponseChunk:
+            assembled = self._transcript.feed(message)
+            if assembled is not None:
+                if message.is_final:  # Whoever waits for the last text has the actions by then.
+                    self._events.extend(assembled.actions)
+                self._events.append(assembled.response)
+                if not message.is_final:
+                    self._events.extend(assembled.actions)
+            return
+        if self._transcript.drops(message):
+            return
+        self._events.append(message)
+        verdict = verdict_of(message)
+        if verdict is not None:
+            self._verdict = (verdict, now)
+            if verdict.cause is Cause.AUTH and not self._was_ready:
+                self._passed(Signal.STOP)
+                self._dismissed(self._judged(verdict.cause, verdict.text, now), now)
+
+    # --- what we send ----------------------------------------------------------------------
+
+    def _send(self, message: Any, now: float, ack_within: float | None) -> int:
+        if not messages.may_send(self.role, message):
+            raise LocalProtocolError(f"a {self.role.value} does not send {type(message).__name__}")
+        name, args = messages.write(message)
+        signal = Signal.SESSION if type(message) is SessionInfo else Signal.MESSAGE
+        if not self._may_send(signal, name):
+            raise LocalProtocolError(
+                f"cannot send {name!r} now: not connected (state {self.state.value})",
+                ErrorCode.NOT_CONNECTED,
+            )
+        receipt = self._receipts + 1
+        ident = None if ack_within is None else receipt
+        frames = self._encode(Packet(Socket.EVENT, NAMESPACE, ident, [name, *args]))
+        if self.role is Role.CLIENT:
+            self._check_size(name, frames)
+        if type(message) is Interrupt:
+            self._outbox.control(frames, receipt)
+        else:
+            self._outbox.message(frames, receipt)
+        self._receipts = receipt
+        if ack_within is not None:
+            self._acks[receipt] = now + ack_within
+            self._rearm_acks()
+        if signal is Signal.SESSION:
+            self.session = message
+        self._advance(signal)
+        self._maybe_ready()
+        return receipt
+
+    def _may_send(self, signal: Signal, name: str) -> bool:
+        """A client speaks once it is READY, but for its credentials; a server once it has acked."""
+        if self.role is Role.CLIENT and name != "authenticate":
+            return self.state is State.READY
+        return self.state in (State.JOINED, State.READY)
+
+    def _answer(self, answer: Admit | Refuse, now: float) -> int:
+        if self.role is not Role.SERVER or self.state is not State.JOINING:
+            raise LocalProtocolError(f"nobody asks to join (state {self.state.value})")
+        if isinstance(answer, Refuse):
+            error = {"message": answer.message}
+            self._queue(self._encode(Packet(Socket.CONNECT_ERROR, NAMESPACE, None, error)))
+            self._advance(Signal.JOIN_ERROR)
+            self._goodbye(self._closed(Cause.CLIENT, answer.message), now, HangUp())
+            return 0
+        if answer.session is not None:  # What is wrong with it raises before anything is sent.
+            name, args = messages.write(answer.session)
+            self._encode(Packet(Socket.EVENT, NAMESPACE, None, [name, *args]))
+        assert self.handshake is not None  # A server has one from the start.
+        sid = {"sid": self.handshake.sid}
+        self._queue(self._encode(Packet(Socket.CONNECT, NAMESPACE, None, sid)))
+        self._advance(Signal.JOIN_ACK)
+        return 0 if answer.session is None else self._send(answer.session, now, None)
+
+    def _acknowledge(self, ack: Ack) -> int:
+        if self.state not in (State.JOINING, State.JOINED, State.GREETED, State.READY):
+            raise LocalProtocolError(
+                f"cannot acknowledge now (state {self.state.value})", ErrorCode.NOT_CONNECTED
+            )
+        frames = self._encode(Packet(Socket.ACK, NAMESPACE, ack.ack_id, list(ack.args)))
+        self._control(frames)
+        return 0
+
+    def _encode(self, packet: Packet) -> list[str | bytes]:
+        head, *attachments = socketio.encode(packet)
+        return [engineio.encode(Engine.MESSAGE, str(head)), *attachments]
+
+    def _queue(self, frames: list[str | bytes]) -> None:
+        """Queue a packet of the handshake behind what is there; nobody waits for its receipt."""
+        self._outbox.message(frames)
+
+    def _control(self, frames: list[str | bytes]) -> None:
+        if not self._outbox.control(frames):
+            self._fault(RemoteProtocolError("it does not read what it asked us to answer"))
+
+    def _check_size(self, name: str, frames: list[str | bytes]) -> None:
+        """Refuse what the server said it would not take: sending it would kill the connection."""
+        assert self.handshake is not None  # Nothing is sent before the server's greeting.
+        limit = self.handshake.max_payload
+        for frame in frames:
+            # Four bytes a character is the most that UTF-8 takes.
+            if len(frame) * 4 > limit:
+                size = len(frame.encode()) if isinstance(frame, str) else len(frame)
+                if size > limit:
+                    raise LocalProtocolError(
+                        f"{name!r} takes {size} bytes on the wire and the server accepts {limit} "
+                        "(its maxPayload); send less at a time",
+                        details={"size": size, "limit": limit},
+                    )
+
+    # --- states and endings ----------------------------------------------------------------
+
+    def _advance(self, signal: Signal) -> None:
+        """Something of ours has passed; raises LocalProtocolError when it may not."""
+        after = next_state(self.state, signal)
+        if after is None:
+            raise LocalProtocolError(f"{signal.name} in state {self.state.value}")
+        self.state = after
+
+    def _passed(self, signal: Signal) -> None:
+        """A packet of the peer's has passed; raises RemoteProtocolError when it may not."""
+        after = next_state(self.state, signal)
+        if after is None or SENDER.get(signal, self.role.other) is self.role:
+            raise RemoteProtocolError(f"{signal.name} is out of place (state {self.state.value})")
+        self.state = after
+
+    def _maybe_ready(self) -> None:
+        """The first arrival at READY is told."""
+        if self.state is State.READY and not self._was_ready:
+            assert self.session is not None  # The table leads here through SESSION only.
+            self._was_ready = True
+            self._timers.stop(Timer.CONNECT)
+            self._events.append(Ready(self.session))
+
+    def _expire(self, timer: Timer, now: float) -> None:
+        if timer is Timer.ACK:
+            self._expire_acks(now)
+        elif timer is Timer.PING:
+            self._timers.start(Timer.HEARTBEAT, now + self._window())
+            self._control([engineio.encode(Engine.PING)])
+        elif timer is Timer.HEARTBEAT and self._reading_paused:
+            # A pong may wait unread behind what we refused to read.
+            self._reading_paused = False
+            self._timers.start(Timer.HEARTBEAT, now + self._window())
+        elif timer is Timer.HEARTBEAT:
+            text = f"the {self.role.other.value} has gone silent"
+            self._finish(self._judged(Cause.HEARTBEAT, text, now))
+        elif timer is Timer.CONNECT:
+            text = f"timed out waiting for {_PHASES[self.state]}"
+            self._finish(self._judged(Cause.TIMEOUT, text, now))
+        else:  # CLOSE: the goodbye was said, the transport lingers.
+            self._finish(self._closed(Cause.NETWORK, "the transport did not end in time"))
+
+    def _expire_acks(self, now: float) -> None:
+        for receipt in [r for r, at in self._acks.items() if at <= now]:
+            del self._acks[receipt]
+            self._events.append(AckSettled(receipt, Outcome.TIMEOUT))
+        self._rearm_acks()
+
+    def _rearm_acks(self) -> None:
+        if self._acks:
+            self._timers.start(Timer.ACK, min(self._acks.values()))
+        else:
+            self._timers.stop(Timer.ACK)
+
+    def _fault(self, error: EstuaryError) -> None:
+        text = f"the {self.role.other.value} broke the protocol: {error.message}"
+        self._finish(self._closed(Cause.PROTOCOL, text, error.details))
+
+    def _goodbye(self, ending: Closed, now: float, hang_up: HangUp) -> None:
+        """The ending has begun: hang up behind what waits, give the transport time to end."""
+        self._ending = ending
+        self._timers.clear()
+        self._timers.start(Timer.CLOSE, now + self._close_within)
+        self._outbox.goodbye(hang_up)
+
+    def _dismissed(self, ending: Closed, now: float) -> None:
+        """The peer has left: what still waits would reach nobody."""
+        self._events.extend(self._outbox.lose())
+        self._goodbye(ending, now, HangUp())
+
+    def _finish(self, ending: Closed) -> None:
+        """The end, once: settle what is open, tell, and be silent."""
+        self.state = State.CLOSED
+        self._timers.clear()
+        self._events.extend(self._outbox.lose())
+        self._events.extend(AckSettled(receipt, Outcome.LOST) for receipt in self._acks)
+        self._acks.clear()
+        self._events.append(self._ending or ending)
+
+    def _judged(
+        self, cause: Cause, text: str, now: float, details: Mapping[str, Any] | None = None
+    ) -> Closed:
+        """The ending for `cause`, unless the server announced another one just before."""
+        if self._verdict is not None:
+            verdict, at = self._verdict
+            if now - at <= VERDICT_HOLDS:
+                return self._closed(
+                    verdict.cause, verdict.text, {**verdict.details, **(details or {})}
+                )
+        return self._closed(cause, text, details)
+
+    def _closed(self, cause: Cause, text: str, details: Mapping[str, Any] | None = None) -> Closed:
+        return Closed(cause, EstuaryError(text, ENDINGS[cause].code, details), self._was_ready)

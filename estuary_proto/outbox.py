@@ -1,0 +1,154 @@
+"""What waits to be sent, in which order, and what became of it.
+
+Three rules:
+
+1. Pongs, acks and interrupts overtake; everything else keeps its order. A packet and its
+   attachments are one unit that nothing comes between.
+2. Control is never refused, but bounded: one pending pong (the newest answers for all), and a limit
+   on acks, past which the peer is at fault. Messages are refused when the buffer is full.
+3. A frame stays ours until it is pulled, and a pull says that the frame before it has been handed
+   on. So a receipt settles once: SENT at that pull, or LOST when the connection falls first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .errors import SendBlocked
+from .events import HangUp, Outcome, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BUFFER_BYTES = 8 * 2**20
+"""How much may wait before a message is refused; `Writable` follows below a quarter of it."""
+
+MAX_CONTROL = 1000
+"""How many acks and other control packets may wait before the peer is at fault."""
+
+
+class _Unit:
+    """One packet: its frames, its size, and the receipt to settle when it has gone."""
+
+    __slots__ = ("frames", "next", "receipt", "size")
+
+    def __init__(self, frames: Sequence[str | bytes], receipt: int | None) -> None:
+        self.frames = frames
+        self.next = 0
+        self.receipt = receipt
+        # Characters stand for bytes here: this bounds memory, it is no wire length.
+        self.size = sum(map(len, frames))
+
+
+class Outbox:
+    """The send side of one connection."""
+
+    def __init__(self, limit: int = BUFFER_BYTES) -> None:
+        self._limit = limit
+        self._control: deque[_Unit] = deque()
+        self._messages: deque[_Unit] = deque()
+        self._pong: _Unit | None = None
+        self._current: _Unit | None = None
+        self._goodbye: HangUp | None = None
+        self._gone = False
+        self._bytes = 0
+        self._refused = False
+
+    def __bool__(self) -> bool:
+        """True while `pull` has a frame to give."""
+        current = self._current
+        return bool(
+            (current is not None and current.next < len(current.frames))
+            or self._pong
+            or self._control
+            or self._messages
+            or (self._goodbye and not self._gone)
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How much of messages waits, in characters and bytes."""
+        return self._bytes
+
+    def message(self, frames: Sequence[str | bytes], receipt: int | None = None) -> None:
+        """Queue a message behind those before it.
+
+        Raises SendBlocked when the buffer is full; nothing has changed then. What has no receipt is
+        the handshake's or the goodbye's, and is never refused.
+        """
+        unit = _Unit(frames, receipt)
+        # A message larger than the whole buffer may go when it is alone.
+        if receipt is not None and self._bytes and self._bytes + unit.size > self._limit:
+            self._refused = True
+            raise SendBlocked(
+                f"the send buffer is full: {self._bytes} of {self._limit} bytes wait for a peer "
+                f"that does not read; wait for Writable (the client: `await client.flush()`)",
+                {"waiting": self._bytes, "limit": self._limit},
+            )
+        self._bytes += unit.size
+        self._messages.append(unit)
+
+    def control(self, frames: Sequence[str | bytes], receipt: int | None = None) -> bool:
+        """Queue what overtakes messages; False when too much control waits already.
+
+        Raises SendBlocked instead for what has a receipt: the caller asked for that, not the peer.
+        """
+        if len(self._control) >= MAX_CONTROL:
+            if receipt is None:
+                return False
+            self._refused = True
+            raise SendBlocked("too much control waits for a peer that does not read")
+        self._control.append(_Unit(frames, receipt))
+        return True
+
+    def pong(self, frame: str) -> None:
+        """Answer a ping before anything else; a newer pong stands for an older one."""
+        self._pong = _Unit((frame,), None)
+
+    def goodbye(self, goodbye: HangUp) -> None:
+        """Hang up behind everything that waits."""
+        self._goodbye = goodbye
+
+    def pull(self) -> tuple[str | bytes | HangUp | None, list[Settled], bool]:
+        """The next frame, what has settled by asking, and whether a refused sender may go on."""
+        settled: list[Settled] = []
+        unit = self._current
+        if unit is not None and unit.next == len(unit.frames):
+            if unit.receipt is not None:
+                settled.append(Settled(unit.receipt, Outcome.SENT))
+            unit = None
+        if unit is None:
+            unit = self._current = self._take()
+        writable = self._refused and self._bytes * 4 <= self._limit
+        if writable:
+            self._refused = False
+        if unit is None:
+            goodbye, gone = self._goodbye, self._gone
+            self._gone = goodbye is not None
+            return (None if gone else goodbye), settled, writable
+        frame = unit.frames[unit.next]
+        unit.next += 1
+        return frame, settled, writable
+
+    def _take(self) -> _Unit | None:
+        if self._pong is not None:
+            unit, self._pong = self._pong, None
+            return unit
+        if self._control:
+            return self._control.popleft()
+        if self._messages:
+            unit = self._messages.popleft()
+            self._bytes -= unit.size
+            return unit
+        return None
+
+    def lose(self) -> list[Settled]:
+        """Drop everything; what had a receipt and was not handed on is LOST."""
+        units = [u for u in (self._current, *self._control, *self._messages) if u is not None]
+        self._control.clear()
+        self._messages.clear()
+        self._pong = self._current = self._goodbye = None
+        self._bytes = 0
+        self._refused = False
+        return [Settled(u.receipt, Outcome.LOST) for u in units if u.receipt is not None]

@@ -1,0 +1,91 @@
+"""Deadlines with names, and the only arithmetic on time.
+
+Time is monotonic seconds, always an argument (`now=`), never read. A deadline says what it is for,
+which pays in every stuck loop. An owner stops a timer before it runs the timer's branch, so a
+spurious call is free.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Timer(Enum):
+    """What a deadline is for. The order breaks ties: the earlier name goes first."""
+
+    CONNECT = "connect"
+    """From the first byte of an attempt to its session (both roles)."""
+    HEARTBEAT = "heartbeat"
+    """Client: pingInterval + pingTimeout after the last ping. Server: pingTimeout after our ping."""
+    PING = "ping"
+    """Server: pingInterval after the last pong, the next ping is due."""
+    CLOSE = "close"
+    """A goodbye was said; the transport should be gone by then."""
+    ACK = "ack"
+    """The earliest acknowledgement that is still awaited."""
+    REPLY = "reply"
+    """The earliest answer that somebody still waits for."""
+    RETRY = "retry"
+    """Client: the next attempt to connect."""
+    TURN = "turn"
+    """Gateway: the next piece of a turn is due."""
+
+
+class Deadline(NamedTuple):
+    """When (monotonic seconds) and what for."""
+
+    at: float
+    timer: Timer
+
+
+class Timers:
+    """A small table of running timers."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at: dict[Timer, float] = {}
+
+    def start(self, timer: Timer, at: float) -> None:
+        """Set `timer` to go off at `at`, whether or not it was running."""
+        self._at[timer] = at
+
+    def stop(self, timer: Timer) -> None:
+        """Forget `timer`; free when it was not running."""
+        self._at.pop(timer, None)
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._at.clear()
+
+    def at(self, timer: Timer) -> float | None:
+        """When `timer` goes off, or None when it is not running."""
+        return self._at.get(timer)
+
+    def next(self) -> Deadline | None:
+        """The earliest deadline, or None."""
+        if not self._at:
+            return None
+        # min() keeps the first of equals, and _ORDER is the order of the enum.
+        return min((Deadline(self._at[t], t) for t in _ORDER if t in self._at), key=_when)
+
+    def pop_due(self, now: float) -> Timer | None:
+        """Stop and return the most overdue timer, or None when nothing is due."""
+        deadline = self.next()
+        if deadline is None or deadline.at > now:
+            return None
+        self.stop(deadline.timer)
+        return deadline.timer
+
+
+_ORDER = tuple(Timer)
+
+
+def _when(deadline: Deadline) -> float:
+    return deadline.at
+
+
+def earliest(*deadlines: Deadline | None) -> Deadline | None:
+    """The earliest of several deadlines, or None when none is running."""
+    return min((d for d in deadlines if d is not None), key=_when, default=None)

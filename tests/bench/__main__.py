@@ -1,0 +1,167 @@
+"""``python -m tests.bench paced | burst | imports``: what one delivered event costs, in one table.
+
+paced    200 sessions in one process, 25 token events a second each, evenly spread
+burst    one session, events as fast as the socket takes them
+imports  CPU time of importing the package in a fresh interpreter
+
+Runs are interleaved (A B C, A B C, ...) and the table shows medians, so that other work on the
+machine falls on all alike.  Totals are exact; the split into user and system is what the kernel
+samples at its ticks, and wanders more.  "core" is the share of one core used while events came:
+near 100 % a process handles several events a wake and looks cheaper than it is, at the price of
+"delay"; compare at fewer --sessions too.  To have estuary-sdk and all loops beside ours:
+``pip install -e ".[trio]" "estuary-sdk==0.8.0" uvloop``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from .clients import FLAVOURS, PACKAGES
+from .runner import Figures, Load, MeasurementError, import_cost, machine, measure, medians
+
+LONGEST = 30.0  # s; the server sends no pings, and clients give up 45 s after the opening
+HINT = 'estuary-sdk is missing, ours alone is measured: pip install "estuary-sdk==0.8.0"'
+
+
+def wanted(only: str) -> list[str]:
+    """The flavours asked for, less those whose library or loop is not installed."""
+    names = [name for name in FLAVOURS if any(part in name for part in only.split(","))]
+    kept = []
+    for name in names:
+        library, _, loop = name.partition("-")
+        if find_spec(PACKAGES[library]) and (loop == "asyncio" or find_spec(loop)):
+            kept.append(name)
+        else:
+            print(f"{name}: not installed, left out", file=sys.stderr)
+    if find_spec(PACKAGES["sdk"]) is None:
+        print(HINT, file=sys.stderr)
+    return kept
+
+
+def run_rounds(flavours: list[str], load: Load, rounds: int) -> dict[str, list[Figures]]:
+    """All flavours once, then all again; one that fails is named and left out from then on."""
+    results: dict[str, list[Figures]] = {name: [] for name in flavours}
+    for turn in range(rounds):
+        for name in list(results):
+            print(f"round {turn + 1} of {rounds}: {name}", end=" ", file=sys.stderr, flush=True)
+            try:
+                figures = measure(name, load)
+            except MeasurementError as problem:
+                print(f"failed:\n{problem}", file=sys.stderr)
+                del results[name]
+            else:
+                print(f"{figures['total']:.1f} us", file=sys.stderr)
+                results[name].append(figures)
+    return results
+
+
+def ratio(figures: Figures, base: Figures | None) -> str:
+    """``figures`` in times of ``base``, or a dash."""
+    return f"{figures['total'] / base['total']:.2f}" if base else "-"
+
+
+def table(results: dict[str, Figures], paced: bool) -> str:
+    """The figures as text; CPU in microseconds an event."""
+    head = [
+        "",
+        "total",
+        "(range)",
+        "user",
+        "system",
+        "/sdk same loop",
+        "/sdk asyncio",
+        "core",
+        "MiB",
+    ]
+    if paced:
+        head += ["delay p50", "p99 ms", "server late p99 ms"]
+    rows = [head]
+    for name, one in results.items():
+        same_loop = results.get(f"sdk-{name.partition('-')[2]}")
+        spread = f"({one['total_min']:.1f}-{one['total_max']:.1f})"
+        row = [name, f"{one['total']:.1f}", spread, f"{one['user']:.1f}", f"{one['system']:.1f}"]
+        row += [ratio(one, same_loop), ratio(one, results.get("sdk-asyncio"))]
+        row += [f"{one['core_share']:.0%}", f"{one['resident_mib']:.0f}"]
+        if paced:
+            row += [f"{one[key]:.2f}" for key in ("delay_p50_ms", "delay_p99_ms", "late_p99_ms")]
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *cells in rows:
+        padded = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append("  ".join([name.ljust(widths[0]), *padded]))
+    return "\n".join(lines)
+
+
+def imports(rounds: int) -> dict[str, float]:
+    """Print and return the cost of importing each package, in seconds of CPU."""
+    costs = {}
+    for package in PACKAGES.values():
+        for statement in (
+            f"import {package}",
+            f"from {package} import EstuaryClient, EstuaryConfig",
+        ):
+            try:
+                costs[statement] = import_cost(statement, rounds)
+            except MeasurementError as problem:
+                print(f"{statement}: {str(problem).splitlines()[-1]}", file=sys.stderr)
+                continue
+            print(f"{costs[statement] * 1e3:8.1f} ms  {statement}")
+    return costs
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bench", choices=["paced", "burst", "imports"])
+    parser.add_argument("--sessions", type=int, help="paced: 200, burst: 1")
+    parser.add_argument("--rate", type=float, default=25.0, help="paced: events a second each")
+    parser.add_argument("--seconds", type=float, default=8.0, help="paced: how long")
+    parser.add_argument("--events", type=int, default=20000, help="burst: how many each")
+    parser.add_argument("--tls", action="store_true", help="over TLS (needs the openssl command)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="parts of names, such as ours,sdk-uvloop")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    options = parser.parse_args()
+    if options.seconds > LONGEST:
+        parser.error(f"--seconds: {LONGEST:.0f} at most (no heartbeat is sent)")
+    return options
+
+
+def main() -> None:
+    """Measure, print one table, say where and how."""
+    options = parse()
+    where, command = machine(), shlex.join(["python", "-m", "tests.bench", *sys.argv[1:]])
+    report: dict[str, object] = {"machine": where, "command": command}
+    if options.bench == "imports":
+        report["seconds"] = imports(max(options.rounds, 11))
+    else:
+        paced = options.bench == "paced"
+        load = Load(options.sessions or 1, options.events, tls=options.tls)
+        if paced:
+            events = round(options.rate * options.seconds)
+            load = Load(options.sessions or 200, events, options.rate, options.tls)
+        rounds = run_rounds(wanted(options.only), load, options.rounds)
+        results = {name: medians(each) for name, each in rounds.items() if each}
+        shape = f"{load.sessions} sessions, {load.events} events each"
+        shape += f", {load.rate:g} a second each" if paced else ", as fast as they come"
+        shape += ", over TLS" if options.tls else ""
+        print(f"\nCPU us per delivered event, medians of {options.rounds}: {shape}")
+        print(table(results, paced) if results else "nothing measured")
+        report |= {"medians": results, "rounds": rounds}
+    print(f"{where}\n{command}")
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
