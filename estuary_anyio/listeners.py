@@ -86,6 +86,8 @@ class Listeners:
     def __init__(self, start: Callable[[Listener], None]) -> None:
         self._start = start
         self._by_name: dict[str, list[Listener]] = {}
+        # Who gets an event of a name, "*" included; found once, forgotten at each change.
+        self._routes: dict[str, tuple[Listener, ...]] = {}
         self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
         self._active: set[Listener] = set()
         self._rested: anyio.Event | None = None
@@ -97,19 +99,19 @@ class Listeners:
         names.check(name)
         if not callable(handler):
             raise TypeError(f"the handler of {name!r} is {type(handler).__name__}, not callable")
-        # A new list, since the old one may be being walked.
-        self._by_name[name] = [*self._by_name.get(name, ()), Listener(name, handler, once)]
+        self._by_name.setdefault(name, []).append(Listener(name, handler, once))
+        self._routes.clear()
 
     def remove(self, name: str, handler: Callable[..., Any]) -> None:
         """No later call starts. A handler that is not registered is fine."""
-        for listener in self._by_name.get(names.check(name), ()):
+        for listener in list(self._by_name.get(names.check(name), ())):
             if listener.handler == handler:
                 self._remove(listener)
 
     def remove_all(self, name: str | None = None) -> None:
         """Remove every listener, or those of one name."""
         for key in list(self._by_name) if name is None else [names.check(name)]:
-            for listener in self._by_name.get(key, ()):
+            for listener in list(self._by_name.get(key, ())):
                 self._remove(listener)
 
     def count(self, name: str) -> int:
@@ -133,49 +135,47 @@ class Listeners:
             listener.wake.set()
 
     def _take_out(self, listener: Listener) -> None:
-        others = [other for other in self._by_name[listener.name] if other is not listener]
-        self._by_name[listener.name] = others
+        self._by_name[listener.name].remove(listener)
+        self._routes.clear()
 
     # --- dispatch --------------------------------------------------------------------------
 
     def tell(self, event: Any) -> None:
         """Bring one event to everybody who listens for it."""
         name = event.NAME
-        for watcher in list(self._watchers) if self._watchers else ():
-            watcher.put(event)
-        heard = False
-        for alias in names.ALIASES.get(name, (name,)):
-            heard |= self._deliver(alias, event)
-        heard |= self._deliver(names.EVERYTHING, event)
-        if not heard and name == "error":
+        if self._watchers:
+            for watcher in list(self._watchers):
+                watcher.put(event)
+        route = self._routes.get(name)
+        if route is None:
+            everyone = (*names.ALIASES.get(name, (name,)), names.EVERYTHING)
+            route = tuple(one for key in everyone for one in self._by_name.get(key, ()))
+            self._routes[name] = route
+        for listener in route:
+            self._deliver(listener, event)
+        if not route and name == "error":
             logger.warning("%s", event.error)
 
     def emit(self, name: str, *args: Any) -> None:
         """Call the handlers of one name with arguments of one's own choice."""
-        self._deliver(names.check(name), Emitted(args))
+        for listener in list(self._by_name.get(names.check(name), ())):
+            self._deliver(listener, Emitted(args))
 
-    def _deliver(self, name: str, event: Any) -> bool:
-        listeners = self._by_name.get(name)
-        if not listeners:
-            return False
-        for listener in listeners:
-            if listener.removed:  # By a handler before it.
-                continue
-            if listener.once:
-                self._take_out(listener)
-            if listener.is_async or listener.working:
-                self._enqueue(listener, event)
-            else:
-                self._call_now(listener, event)
-        return True
-
-    def _call_now(self, listener: Listener, event: Any) -> None:
+    def _deliver(self, listener: Listener, event: Any) -> None:
+        if listener.removed:  # By a handler before it.
+            return
+        if listener.once:
+            listener.removed = True
+            self._take_out(listener)
+        if listener.is_async or listener.busy or listener.queue:
+            self._enqueue(listener, event)
+            return
         try:
             result = listener.call(event)
         except Exception as error:
             self._failed(listener, error)
         else:
-            if inspect.isawaitable(result):
+            if result is not None and inspect.isawaitable(result):
                 self._enqueue(listener, _Pending(result))
 
     def _enqueue(self, listener: Listener, event: Any) -> None:
@@ -214,7 +214,7 @@ class Listeners:
                 while True:
                     while listener.queue:
                         await self._call(listener, listener.queue.take())
-                    if listener.removed or listener.once:
+                    if listener.removed:
                         return
                     self._rest()
                     listener.wake = anyio.Event()

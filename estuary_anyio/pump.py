@@ -148,8 +148,8 @@ class Pump:
         elif command.link in self._lives:
             self._lives[command.link].drop()
 
-    def written(self) -> None:
-        """Pulling frames has made the core tell something."""
+    def pulled(self) -> None:
+        """Frames were pulled, upon which the core may have something to tell."""
         self._again = True
 
     async def quiet(self) -> None:
@@ -228,7 +228,7 @@ class _Life:
         link.receive_eof(now=pump.clock())
         pump.settle()
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes | memoryview) -> None:
         """Bytes have come."""
         assert self._link is not None
         pump = self._pump
@@ -244,14 +244,11 @@ class _Life:
     def flush(self) -> None:
         """Write what the core has to send, as far as the transport takes it."""
         transport, link = self._transport, self._link
-        if transport is None or link is None:
+        if transport is None or link is None or not link.wants_write:
             return
-        wrote = False
         while transport.ready and (data := link.data_to_send()):
             transport.write(data)
-            wrote = True
-        if wrote:
-            self._pump.written()
+        self._pump.pulled()
 
     def drop(self) -> None:
         """Nothing more is wanted of this transport."""

@@ -43,7 +43,7 @@ from .models.session import ConnectionState, ErrorEvent, SessionInfo
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
 from .replies import Replies
 from .states import Role, State
-from .timers import Deadline, Timer, Timers, earliest
+from .timers import Deadline, Timer, Timers, earlier
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
@@ -79,7 +79,7 @@ class Client:
     def deadline(self) -> Deadline | None:
         """When `handle_timeout` should be called next, and why."""
         child = None if self._connection is None else self._connection.deadline
-        return earliest(self._timers.next(), child)
+        return earlier(self._timers.next, child)
 
     @property
     def is_connected(self) -> bool:
@@ -92,7 +92,7 @@ class Client:
         return len(self._events) < MAX_EVENTS
 
     def wants_write(self, link: int) -> bool:
-        """True while `next_frame(link)` has something to give."""
+        """True while `next_frame(link)` has something to give, or something to settle."""
         return link == self.link and self._connection is not None and self._connection.wants_write
 
     def next_command(self) -> Dial | Drop | None:
@@ -463,6 +463,11 @@ class Life:
     def wants_read(self) -> bool:
         """False while reading should pause."""
         return bool(self._core.wants_read)
+
+    @property
+    def wants_write(self) -> bool:
+        """True while `next_frame` has something to give, or something to settle."""
+        return bool(self._core.wants_write(self._link))
 
     def next_event(self) -> Any:
         """The client's next event, or None."""

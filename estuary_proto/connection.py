@@ -46,6 +46,8 @@ NAMESPACE = "/sdk"
 MAX_NAMESPACE = 256
 """Characters in the name of a namespace that is not ours, which we repeat to the peer."""
 
+_PLAIN_EVENT = f"42{NAMESPACE},["
+
 MAX_EVENTS = 1024
 """Events that may wait to be taken before `wants_read` turns False."""
 
@@ -79,6 +81,7 @@ class Connection:
         if (handshake is None) is (role is Role.SERVER):
             raise LocalProtocolError("handshake= is the server's to give, and only the server's")
         self.role = role
+        self._peer = role.other
         self.state = State.IDLE
         self.session: SessionInfo | None = None
         self.handshake = handshake
@@ -103,7 +106,7 @@ class Connection:
     @property
     def deadline(self) -> Deadline | None:
         """When `handle_timeout` should be called next, and why. Read it again after any call."""
-        return self._timers.next()
+        return self._timers.next
 
     @property
     def wants_read(self) -> bool:
@@ -112,7 +115,7 @@ class Connection:
 
     @property
     def wants_write(self) -> bool:
-        """True while `next_frame` has something to give."""
+        """True while `next_frame` has something to give, or something to settle."""
         return bool(self._outbox)
 
     def next_event(self) -> Any:
@@ -149,6 +152,10 @@ class Connection:
         if self.state is State.CLOSING or self.state is State.CLOSED:
             return
         try:
+            if type(frame) is str and not self._assembler.pending:
+                event = socketio.plain_event(frame, _PLAIN_EVENT)
+                if event is not None:
+                    return self._receive_event(event, None, now)
             kind, data = engineio.decode(frame)
             if kind is Engine.MESSAGE:
                 self._receive_message(data, now)
@@ -156,8 +163,6 @@ class Connection:
                 self._receive_engine(kind, str(data), now)
         except RemoteProtocolError as error:
             self._fault(error)
-        if len(self._events) >= MAX_EVENTS:
-            self.reading_paused()
 
     def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
         """The transport is gone: `code` of the WebSocket's close frame, None when none came."""
@@ -168,7 +173,7 @@ class Connection:
             cause = Cause.CLIENT  # It left in good order: a page that closes says 1001.
         text = "the connection was lost"
         if code is not None:
-            who = self.role.other.value
+            who = self._peer.value
             text = f"the {who} closed the connection ({code}{' ' + reason if reason else ''})"
         details = {} if code is None else {"close_code": code}
         self._finish(self._judged(cause, text, now, details))
@@ -234,7 +239,7 @@ class Connection:
         elif kind is Engine.CLOSE:
             self._passed(Signal.STOP)
             cause = Cause.SERVER_RESTART if self.role is Role.CLIENT else Cause.CLIENT
-            text = f"the {self.role.other.value} is going away"
+            text = f"the {self._peer.value} is going away"
             self._dismissed(self._judged(cause, text, now), now)
         # UPGRADE and NOOP belong to HTTP polling and mean nothing here.
 
@@ -266,7 +271,7 @@ class Connection:
         if packet.namespace != NAMESPACE:
             self._receive_foreign(packet)
         elif packet.type is Socket.EVENT:
-            self._receive_event(packet, now)
+            self._receive_event(packet.data, packet.id, now)
         elif packet.type is Socket.ACK:
             self._receive_ack(packet)
         elif packet.type is Socket.CONNECT:
@@ -274,7 +279,7 @@ class Connection:
         elif packet.type is Socket.DISCONNECT:
             self._passed(Signal.LEAVE)
             cause = Cause.SERVER_DISCONNECT if self.role is Role.CLIENT else Cause.CLIENT
-            text = f"the {self.role.other.value} ended the session"
+            text = f"the {self._peer.value} ended the session"
             self._dismissed(self._judged(cause, text, now), now)
         else:
             self._receive_refusal(packet, now)
@@ -308,9 +313,8 @@ class Connection:
             self._rearm_acks()
             self._events.append(AckSettled(packet.id, Outcome.OK, tuple(packet.data)))
 
-    def _receive_event(self, packet: Packet, now: float) -> None:
-        name, *args = packet.data
-        message = messages.read(self.role.other, name, args)
+    def _receive_event(self, data: list[Any], ident: int | None, now: float) -> None:
+        message = messages.read(self._peer, data[0], data[1:])
         if type(message) is SessionInfo:
             self._passed(Signal.SESSION)
             again, self.session = self._was_ready, message
@@ -318,13 +322,16 @@ class Connection:
             if again:
                 self._events.append(message)
         else:
-            self._passed(Signal.MESSAGE)
+            if self.state is not State.READY:  # Where a message changes nothing, by the table.
+                self._passed(Signal.MESSAGE)
             if self.role is Role.CLIENT:
                 self._tell(message, now)
             else:
                 self._events.append(message)
-        if packet.id is not None:
-            self._events.append(AckDue(packet.id))
+        if ident is not None:
+            self._events.append(AckDue(ident))
+        if len(self._events) >= MAX_EVENTS:
+            self.reading_paused()
 
     def _tell(self, message: Any, now: float) -> None:
         """Client role: pass a message on, as the user should see it."""
@@ -450,7 +457,7 @@ class Connection:
     def _passed(self, signal: Signal) -> None:
         """A packet of the peer's has passed; raises RemoteProtocolError when it may not."""
         after = next_state(self.state, signal)
-        if after is None or SENDER.get(signal, self.role.other) is self.role:
+        if after is None or SENDER.get(signal, self._peer) is self.role:
             raise RemoteProtocolError(f"{signal.name} is out of place (state {self.state.value})")
         self.state = after
 
@@ -473,7 +480,7 @@ class Connection:
             self._reading_paused = False
             self._timers.start(Timer.HEARTBEAT, now + self._window())
         elif timer is Timer.HEARTBEAT:
-            text = f"the {self.role.other.value} has gone silent"
+            text = f"the {self._peer.value} has gone silent"
             self._finish(self._judged(Cause.HEARTBEAT, text, now))
         elif timer is Timer.CONNECT:
             text = f"timed out waiting for {_PHASES[self.state]}"
@@ -494,7 +501,7 @@ class Connection:
             self._timers.stop(Timer.ACK)
 
     def _fault(self, error: EstuaryError) -> None:
-        text = f"the {self.role.other.value} broke the protocol: {error.message}"
+        text = f"the {self._peer.value} broke the protocol: {error.message}"
         self._finish(self._closed(Cause.PROTOCOL, text, error.details))
 
     def _goodbye(self, ending: Closed, now: float, hang_up: HangUp) -> None:

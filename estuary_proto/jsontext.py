@@ -187,14 +187,14 @@ def _has_many_brackets(text: str, start: int) -> bool:
 def _is_deep(value: object) -> bool:
     """Whether `value` nests beyond `MAX_DEPTH`; level by level, since recursion is the danger."""
     level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             item
             for outer in level
             if isinstance(outer, (dict, list))
             for item in (outer.values() if isinstance(outer, dict) else outer)
         ]
-    return bool(level)
+    return any(isinstance(item, (dict, list)) for item in level)
 
 
 def _mend(value: Any) -> Any:

@@ -56,13 +56,12 @@ class Outbox:
         self._refused = False
 
     def __bool__(self) -> bool:
-        """True while `pull` has a frame to give."""
-        current = self._current
+        """True while a pull would give a frame, or settle the one before."""
         return bool(
-            (current is not None and current.next < len(current.frames))
-            or self._pong
-            or self._control
+            self._current
             or self._messages
+            or self._control
+            or self._pong
             or (self._goodbye and not self._gone)
         )
 

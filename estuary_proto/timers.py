@@ -42,37 +42,40 @@ class Deadline(NamedTuple):
 class Timers:
     """A small table of running timers."""
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "next")
 
     def __init__(self) -> None:
         self._at: dict[Timer, float] = {}
+        self.next: Deadline | None = None
+        """The earliest deadline, or None. Kept, since it is asked for far more often than changed."""
 
     def start(self, timer: Timer, at: float) -> None:
         """Set `timer` to go off at `at`, whether or not it was running."""
         self._at[timer] = at
+        self._find_next()
 
     def stop(self, timer: Timer) -> None:
         """Forget `timer`; free when it was not running."""
-        self._at.pop(timer, None)
+        if self._at.pop(timer, None) is not None:
+            self._find_next()
 
     def clear(self) -> None:
         """Forget them all."""
         self._at.clear()
+        self.next = None
 
     def at(self, timer: Timer) -> float | None:
         """When `timer` goes off, or None when it is not running."""
         return self._at.get(timer)
 
-    def next(self) -> Deadline | None:
-        """The earliest deadline, or None."""
-        if not self._at:
-            return None
+    def _find_next(self) -> None:
         # min() keeps the first of equals, and _ORDER is the order of the enum.
-        return min((Deadline(self._at[t], t) for t in _ORDER if t in self._at), key=_when)
+        running = (Deadline(self._at[t], t) for t in _ORDER if t in self._at)
+        self.next = min(running, key=_when, default=None)
 
     def pop_due(self, now: float) -> Timer | None:
         """Stop and return the most overdue timer, or None when nothing is due."""
-        deadline = self.next()
+        deadline = self.next
         if deadline is None or deadline.at > now:
             return None
         self.stop(deadline.timer)
@@ -86,6 +89,8 @@ def _when(deadline: Deadline) -> float:
     return deadline.at
 
 
-def earliest(*deadlines: Deadline | None) -> Deadline | None:
-    """The earliest of several deadlines, or None when none is running."""
-    return min((d for d in deadlines if d is not None), key=_when, default=None)
+def earlier(one: Deadline | None, other: Deadline | None) -> Deadline | None:
+    """The earlier of two deadlines, either of which may be missing; the first of equals."""
+    if one is None or (other is not None and other.at < one.at):
+        return other
+    return one

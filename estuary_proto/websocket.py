@@ -86,6 +86,10 @@ class FrameCore(Protocol):
     def wants_read(self) -> bool:
         """False: stop reading until events have been taken."""
 
+    @property
+    def wants_write(self) -> bool:
+        """False: `next_frame` has nothing to give, and nothing to settle."""
+
     def start(self, *, now: float) -> None:
         """The WebSocket is open."""
 
@@ -187,6 +191,13 @@ class WebSocketLink:
     def deadline(self) -> Any:
         """The core's deadline."""
         return self.core.deadline
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether `data_to_send` has something to give, or something to settle by being asked."""
+        if self._out or self._pong is not None or self._phase is _Phase.ENDING:
+            return True
+        return self._phase in _READING and self.core.wants_write
 
     @property
     def wants_read(self) -> bool:

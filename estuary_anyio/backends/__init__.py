@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """Who is told what a transport hears. Called one at a time, never from within `write`."""
 
-    def received(self, data: bytes) -> None:
-        """Bytes have come."""
+    def received(self, data: bytes | memoryview) -> None:
+        """Bytes have come. A view is valid until this returns."""
 
     def writable(self) -> None:
         """A transport that was not `ready` is ready again."""

@@ -1,9 +1,12 @@
-"""asyncio (and uvloop): a protocol that runs the core inside `data_received`."""
+"""asyncio (and uvloop): a protocol that runs the core inside the loop's own callback."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+from ._buffer import READ_SIZE, shared_buffer
 
 if TYPE_CHECKING:
     import ssl
@@ -32,24 +35,25 @@ class AsyncioBackend:
         self, host: str, port: int, tls: ssl.SSLContext | None, server_name: str
     ) -> AsyncioTransport:
         """Connect by TCP, and TLS when there is a context."""
-        _, protocol = await self._loop.create_connection(
-            AsyncioTransport,
-            host,
-            port,
-            ssl=tls,
-            server_hostname=server_name if tls is not None else None,
-            happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
-        )
+        options: dict[str, Any] = {"ssl": tls}
+        if tls is not None:
+            options["server_hostname"] = server_name
+        if isinstance(self._loop, asyncio.BaseEventLoop):  # uvloop tries one after the other.
+            options["happy_eyeballs_delay"] = HAPPY_EYEBALLS_DELAY
+        _, protocol = await self._loop.create_connection(AsyncioTransport, host, port, **options)
         return protocol
 
 
-class AsyncioTransport(asyncio.Protocol):
+class AsyncioTransport(asyncio.BufferedProtocol):
     """A byte stream on asyncio; TLS is the loop's own."""
 
     def __init__(self) -> None:
         self.ready = True
         self._sink: Sink | None = None
         self._early: list[bytes] = []
+        # On Windows the kernel writes while others run, so there the buffer is our own.
+        own = sys.platform == "win32"
+        self._buffer = memoryview(bytearray(READ_SIZE)) if own else shared_buffer()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
 
@@ -57,20 +61,26 @@ class AsyncioTransport(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The stream is open."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none by inheritance.
+        self._transport = cast("asyncio.Transport", transport)
         # Ready then means that the kernel has everything, so a receipt tells the truth.
-        transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(high=0)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come: the core runs here and now, nobody is woken for it."""
+        data = self._buffer[:nbytes]
         if self._sink is not None:
             self._sink.received(data)
         else:
-            self._early.append(data)
+            self._early.append(bytes(data))
 
     def eof_received(self) -> bool:
         """The peer has finished; the transport closes itself."""
+        self.ready = False
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -100,6 +110,8 @@ class AsyncioTransport(asyncio.Protocol):
         """Send all of `data`."""
         assert self._transport is not None
         self._transport.write(data)
+        if self._transport.is_closing():  # It broke: what was written may not have gone.
+            self.ready = False
 
     async def run(self, sink: Sink) -> None:
         """Serve until the stream has ended."""

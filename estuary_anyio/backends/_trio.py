@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from ._buffer import shared_buffer
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
     from . import Sink, Transport
-
-READ_SIZE = 65536
 
 
 class TrioBackend:
@@ -57,6 +57,7 @@ class TrioTransport:
         except (BlockingIOError, InterruptedError):
             pass
         except OSError:
+            self.ready = False
             return  # The reader finds out, and tells why.
         if sent < len(data):
             self._unsent = data[sent:]
@@ -71,18 +72,18 @@ class TrioTransport:
             nursery.cancel_scope.cancel()
 
     async def _read(self, sink: Sink) -> None:
-        sock = self._socket
+        sock, view = self._socket, shared_buffer()
         while True:
             await trio.lowlevel.wait_readable(sock)
             try:
-                data = sock.recv(READ_SIZE)
+                size = sock.recv_into(view)
             except (BlockingIOError, InterruptedError):
                 continue
             except ConnectionError:
                 return  # A reset is an ending like any other; the core says what it means.
-            if not data:
+            if not size:
                 return
-            sink.received(data)
+            sink.received(view[:size])
 
     async def _flush(self, sink: Sink) -> None:
         while True:

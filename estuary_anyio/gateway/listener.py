@@ -9,12 +9,15 @@ its own connection in the state of its scope, under `app.ABORT`.
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import struct
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from hypercorn.config import Config
 from hypercorn.utils import wrap_app
 
 from .app import ABORT
@@ -23,20 +26,22 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from anyio.abc import TaskGroup
-    from hypercorn.config import Config
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 _RETRY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Listener:
-    """Accepts connections on `sock` (bound and listening) and serves `app` on them."""
+    """Accepts connections on `sock` (bound and listening) and serves `app` on them;
+    a WebSocket message may have `max_message` bytes."""
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], config: Config, sock: socket.socket
+        self, app: Callable[..., Awaitable[None]], sock: socket.socket, *, max_message: int
     ) -> None:
-        self._app: Any = wrap_app(app, config.wsgi_max_body_size, "asgi")
-        self._config = config
+        self._config = Config()
+        self._config.errorlog = logging.getLogger("estuary.gateway")
+        self._config.websocket_max_message_size = max_message
+        self._app: Any = wrap_app(app, self._config.wsgi_max_body_size, "asgi")
         self._sock = sock
         self._cuts: set[Callable[[], None]] = set()
         self._context: Any = None
@@ -44,21 +49,25 @@ class Listener:
     async def run(self) -> None:
         """Accept and serve until cancelled; connections end with it."""
         backend = _backend()
-        try:
-            async with anyio.create_task_group() as tasks:
-                self._context = backend.context()
+        self._context = backend.context()
+        async with anyio.create_task_group() as tasks:
+            try:
                 await self._accept(backend, tasks)
-        finally:
-            self.cut()
+            finally:
+                # On trio Hypercorn shields what it sends: only a cut gets it out of there.
+                self.cut()
 
     async def _accept(self, backend: type[_Asyncio] | type[_Trio], tasks: TaskGroup) -> None:
         while True:
             try:
                 conn = await backend.accept(self._sock)
+            except ConnectionError:
+                continue  # It left while it queued.
             except OSError as error:
+                if error.errno not in _RETRY:
+                    raise
                 # Out of descriptors: those who are here go on, newcomers wait a moment.
-                if error.errno in _RETRY:
-                    await anyio.sleep(0.05)
+                await anyio.sleep(0.05)
                 continue
             tasks.start_soon(self._serve, backend, conn)
 
@@ -77,11 +86,6 @@ class Listener:
         finally:
             self._cuts.discard(cut)
             cut()
-
-    async def release(self) -> None:
-        """Let connections that wait idly for a next request go."""
-        if self._context is not None:
-            await self._context.terminated.set()
 
     def cut(self) -> None:
         """Cut every connection at once, without a goodbye."""
@@ -141,13 +145,12 @@ class _Trio:
 
     @staticmethod
     async def accept(sock: socket.socket) -> socket.socket:
-        await anyio.wait_readable(sock)
-        try:
-            conn, _ = sock.accept()
-        except BlockingIOError:
-            raise InterruptedError from None
-        conn.setblocking(False)
-        return conn
+        while True:
+            await anyio.wait_readable(sock)
+            with suppress(BlockingIOError):
+                conn, _ = sock.accept()
+                conn.setblocking(False)
+                return conn
 
     @staticmethod
     async def server(

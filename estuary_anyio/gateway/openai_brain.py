@@ -63,8 +63,10 @@ class OpenAIBrain:
 
     async def stream(self, ask: AskBrain) -> AsyncGenerator[str, None]:
         """The answer, piece by piece. Raises BrainError, naming what went wrong."""
-        import httpx
-
+        try:
+            import httpx
+        except ModuleNotFoundError:
+            raise BrainError("This brain needs pip install 'estuary-anyio[gateway]'") from None
         client = self._client or httpx.AsyncClient()
         try:
             async with aclosing(self._pieces(client, ask)) as pieces:

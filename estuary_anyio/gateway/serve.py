@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from estuary_proto.config import invalid
+from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY, MemoryStore, ServerConfig
 
 from .app import GatewayApp
@@ -19,8 +19,6 @@ from .openai_brain import OpenAIBrain, OpenAISettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
-
-    from hypercorn.config import Config
 
     from .link import Brain
 
@@ -50,8 +48,8 @@ class GatewayConfig:
         if self.api_keys is None and not is_loopback(self.host):
             raise invalid(
                 "api_keys",
-                f"listening on {self.host!r} opens the gateway to other machines, and everybody knows "
-                "the default key",
+                f"listening on {self.host!r} opens the gateway to other machines, and everybody "
+                "knows the default key",
                 "give keys of your own, or listen on 127.0.0.1",
             )
         if isinstance(self.brain, str) and self.brain not in ("rules", "openai"):
@@ -130,7 +128,9 @@ async def serve_gateway(
 ) -> AsyncGenerator[Gateway, None]:
     """Serve a gateway for the length of the block, on asyncio or trio.
 
-    `GatewayConfig` says what the arguments mean. Clients that are still there at the end get a WebSocket close 1001."""
+    `GatewayConfig` says what the arguments mean. Clients that are still there at the end
+    get a WebSocket close 1001.
+    """
     config = GatewayConfig(host, port, api_keys, brain, seed, openai, server or ServerConfig())
     async with _serve(config) as gateway:
         yield gateway
@@ -148,13 +148,18 @@ async def run_gateway(
 
 @asynccontextmanager
 async def _serve(config: GatewayConfig) -> AsyncGenerator[Gateway, None]:
-    # Hypercorn is the extra [gateway]; naming it late keeps the rest of the package light.
-    from .listener import Listener
+    try:
+        from .listener import Listener  # Late: Hypercorn is heavy, and comes with an extra.
+    except ModuleNotFoundError as error:
+        raise EstuaryError(
+            f"The local gateway needs {error.name}: pip install 'estuary-anyio[gateway]'",
+            ErrorCode.CONFIG_INVALID,
+        ) from error
 
     app = GatewayApp(config.mind(), brain=_brain(config))
     failure: BaseException | None = None
     with await _listen(config.host, config.port) as sock:
-        listener = Listener(app, _hypercorn_config(config), sock)
+        listener = Listener(app, sock, max_message=config.server.max_payload)
         async with anyio.create_task_group() as tasks:
             gateway = Gateway(config, app, sock.getsockname()[1])
             tasks.start_soon(listener.run)
@@ -176,15 +181,6 @@ def _brain(config: GatewayConfig) -> Brain | None:
     if config.brain == "rules":
         return None
     return OpenAIBrain(config.openai) if isinstance(config.brain, str) else config.brain
-
-
-def _hypercorn_config(config: GatewayConfig) -> Config:
-    from hypercorn.config import Config
-
-    settings = Config()
-    settings.errorlog = logging.getLogger("estuary.gateway")
-    settings.websocket_max_message_size = config.server.max_payload
-    return settings
 
 
 async def _listen(host: str, port: int) -> socket.socket:

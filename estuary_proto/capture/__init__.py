@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .reading import Entry, read
 from .recorder import FORMAT, Recorder
-from .replay import Difference, Replayed, replay
+from .replaying import Difference, Replayed, replay
 from .summing import Summary, summary
 
 __all__ = [

@@ -153,7 +153,7 @@ class Recorder:
         frame = self._client.next_frame(link)
         if type(frame) is str:
             text = quoted(self._mask.frame(frame))
-            self._write(f'{self._stamp},"pull":"frame","link":{link},"got":{text}}}\n')
+            self._write(f'{self._stamp},"pull":"frame","link":{int(link)},"got":{text}}}\n')
             self._note(link, frame)
         elif frame is not None or link in self._giving:
             got = form(frame, self._mask)

@@ -227,5 +227,5 @@ class Conversation:
 
 
 def _clean(text: str) -> str:
-    """`text` without lone surrogates: a brain's JSON can bring them in, but nothing takes them out."""
+    """`text` without lone surrogates: a brain may bring them in, but nothing takes them out."""
     return text.encode(errors="replace").decode()

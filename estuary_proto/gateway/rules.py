@@ -127,7 +127,8 @@ def _forget(moment: _Moment) -> str:
 
 _COMMON: Final = frozenset(
     "what where when which who whose how why is are was were do does did can could would should"
-    " have has had you your i me my mine am the a an of to in on at for it that this and or with about"
+    " have has had you your i me my mine am the a an of to in on at for it that this and or with"
+    " about"
     " know remember tell please name called".split()
 )
 

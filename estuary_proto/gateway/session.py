@@ -22,13 +22,11 @@ from ..connection import Connection
 from ..engineio import Open
 from ..errors import SendBlocked
 from ..events import AckDue, Closed, HangUp, JoinRequested, Writable
-from ..messages import UnknownEvent
 from ..models.base import Model
-from ..models.session import AuthError, ErrorEvent, SessionInfo
-from ..models.voice import LiveKitError, VoiceError, VoiceStopped
+from ..models.session import AuthError, SessionInfo
 from ..states import Role, State
-from ..timers import Deadline, Timer, earliest
-from . import door
+from ..timers import Deadline, Timer, earlier
+from . import door, unsupported
 from .conversation import Conversation
 
 if TYPE_CHECKING:
@@ -112,7 +110,7 @@ class ServerSession:
         if self._gone_by is not None:
             return Deadline(self._gone_by, Timer.CLOSE)
         due = self._talk.due_at if self._talk is not None else None
-        return earliest(self._conn.deadline, None if due is None else Deadline(due, Timer.TURN))
+        return earlier(self._conn.deadline, None if due is None else Deadline(due, Timer.TURN))
 
     def next_frame(self) -> str | bytes | HangUp | None:
         """The next frame to send, or None; asking again says the former one has been handed on."""
@@ -224,7 +222,6 @@ class ServerSession:
     def _silence(self) -> None:
         if self._talk is not None:
             self._talk.stop()
-        self._waiting.clear()
 
     def _acknowledge(self, ack_id: int) -> None:
         """The message before has been dealt with; what it asked may have been to be thrown out."""
@@ -272,7 +269,7 @@ class ServerSession:
 
     # --- messages of the client ------------------------------------------------------------
 
-    def _handle(self, message: object) -> tuple[Any, ...]:
+    def _handle(self, message: Model) -> tuple[Any, ...]:
         """Do what the client asks; returns what its acknowledgement says."""
         talk, now = self._talk, self._now
         if talk is None:
@@ -286,29 +283,6 @@ class ServerSession:
             talk.interrupt(message.message_id, now=now)
         elif isinstance(message, intents.RenewAuthentication):
             return ({"ok": door.knows(self._config, message.client_token)},)
-        elif not isinstance(message, _IGNORED):
-            self.send(_not_supported(message), now=now)
+        elif (answer := unsupported.answer(message)) is not None:
+            self.send(answer, now=now)
         return ()
-
-
-_IGNORED: Final = (
-    intents.Authenticate,
-    intents.StreamAudio,
-    intents.LiveKitLeave,
-    intents.LiveKitMute,
-    intents.UpdatePreferences,
-    intents.AudioPlaybackComplete,
-)
-"""What asks for no answer: nobody waits for one."""
-
-
-def _not_supported(message: object) -> Model:
-    """The answer to what this gateway cannot do, in the form that whoever asked waits for."""
-    if isinstance(message, intents.StartVoice):
-        return VoiceError("This gateway has no voice; text works")
-    if isinstance(message, intents.StopVoice):
-        return VoiceStopped()
-    if isinstance(message, (intents.LiveKitTokenRequest, intents.LiveKitJoin)):
-        return LiveKitError("This gateway has no LiveKit; text works")
-    name = message.name if isinstance(message, UnknownEvent) else type(message).WIRE  # type: ignore[attr-defined]
-    return ErrorEvent(f"This gateway does not support {name[:80]!r}", "not_supported")

@@ -91,10 +91,10 @@ async def test_style_a_streams_an_answer(gateway: Gateway) -> None:
     async with judge(gateway, credentials(gateway, "a")) as one:
         info = await one.until("session_info")
         assert info["player_id"] == "a"
-        await one.say("text", {"text": "tell me a story"})
+        await one.say("text", {"text": "tell me a joke"})
         final = await one.until("bot_response", is_final=True)
         chunks = [payload for name, payload in one.told if name == "bot_response"]
-        assert len(chunks) > 100
+        assert len(chunks) > 10
         assert "".join(chunk["partial"] for chunk in chunks) == final["text"]
 
 

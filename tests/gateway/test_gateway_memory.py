@@ -99,6 +99,9 @@ def test_the_oldest_facts_go_first() -> None:
     memory = Memory(limit=2)
     memory.learn("I like tea. I like rain. I like jazz.")
     assert [fact.value for fact in memory] == ["rain", "jazz"]
+    memory.learn("I hate rain.")  # Told again, it is young again.
+    memory.learn("I like tea.")
+    assert [fact.value for fact in memory] == ["rain", "tea"]
 
 
 def test_memories_are_kept_for_each_pair_and_bounded() -> None:
@@ -109,6 +112,7 @@ def test_memories_are_kept_for_each_pair_and_bounded() -> None:
     assert store.of("a", "1").get("name") is not None
     store.of("c", "1")
     assert len(store) == 2
+    assert store.of("a", "1").get("name") is not None
     assert len(store.of("b", "1")) == 0
     assert store.of("c", "1") is store.of("c", "1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +171,12 @@ async def test_a_stream_that_lingers_after_done_is_left(monkeypatch: pytest.Monk
         assert await heard(OpenAIBrain(OpenAISettings(url))) == ["One."]
         with anyio.fail_after(2):
             await left.wait()
+
+
+async def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(BrainError, match=r"estuary-anyio\[gateway\]"):
+        await heard(OpenAIBrain())
 
 
 @pytest.mark.parametrize(("field", "value"), [("base_url", "ftp://x"), ("model", "")])

@@ -111,6 +111,13 @@ def test_what_was_asked_wrong_is_said_kindly() -> None:
     assert "asked me to remember" in brain.reply("What did I tell you to remember?", Memory(), 0)
 
 
+def test_one_word_in_common_is_no_answer() -> None:
+    memory = knowing("I like tea")
+    question = "Where did the old captain hide the tea last winter?"
+    assert RulesBrain().reply(question, memory, 0) != "You like tea."
+    assert RulesBrain().reply("Do I drink tea?", memory, 0) == "You like tea."
+
+
 def test_forgetting() -> None:
     memory = knowing()
     assert RulesBrain().reply("Forget everything", memory, 0) in lines.FORGOTTEN

@@ -99,6 +99,11 @@ def test_open_that_is_nonsense(data: str, words: str) -> None:
         read_open(data)
 
 
+def test_the_longest_patience() -> None:
+    opened = read_open('{"sid":"s","pingInterval":2147483648,"pingTimeout":2147483648}')
+    assert (opened.ping_interval, opened.ping_timeout) == (2147483.648, 2147483.648)
+
+
 def test_a_small_size_stays_a_size() -> None:
     assert read_open('{"sid":"s","maxPayload":0.5}').max_payload == 1
     assert read_open('{"sid":"s","maxPayload":1e6}').max_payload == 1_000_000

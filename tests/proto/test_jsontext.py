@@ -93,6 +93,16 @@ def test_depth_is_bounded_in_reading(filler: str) -> None:
         jsontext.loads("[" * 100_000)
 
 
+def test_the_innermost_may_be_empty_and_counts() -> None:
+    just = [nested(MAX_DEPTH - 2, []), [], {}]
+    assert jsontext.loads(jsontext.dumps(just)) == just
+    over = [nested(MAX_DEPTH - 1, []), [], {}]
+    with pytest.raises(RemoteProtocolError, match="deeper"):
+        jsontext.loads(json.dumps(over))
+    with pytest.raises(LocalProtocolError, match="deeper"):
+        jsontext.dumps(over)
+
+
 def test_wide_is_not_deep() -> None:
     wide = [{"a": [index]} for index in range(500)]
     assert jsontext.loads(json.dumps(wide)) == wide

@@ -7,6 +7,7 @@ the same hand; what is compared is what an input returned or raised, and what a 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 BEFORE = 5
 """How many lines before a difference are shown."""
+
+_WHERE = re.compile(r"(?<=not JSON: ).*?(?:\(char \d+\)|at character \d+)")
+"""Where a peer's JSON is broken depends on the length of placeholders; how, on Python's version."""
 
 _OUTCOMES = ("gives", "raised")
 
@@ -127,7 +131,8 @@ def _same(expected: dict[str, Any], actual: dict[str, Any], *, exact: bool) -> b
         one, other = expected["raised"], actual["raised"]
         return isinstance(one, dict) and all(one.get(k) == other.get(k) for k in ("is", "code"))
     # As text: 1, 1.0 and true are three things, and NaN is the same as NaN.
-    return json.dumps(expected, sort_keys=True) == json.dumps(actual, sort_keys=True)
+    one_text, other_text = (json.dumps(each, sort_keys=True) for each in (expected, actual))
+    return one_text == other_text or _WHERE.sub("", one_text) == _WHERE.sub("", other_text)
 
 
 # --- the header --------------------------------------------------------------------------------

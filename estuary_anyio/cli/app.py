@@ -1,0 +1,205 @@
+"""The commands and their options. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from estuary_proto.version import __version__
+
+from .exits import Exit, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_EPILOG = """\b
+Exit status:
+  0    done
+  1    the conversation failed; one line on stderr says why
+  2    wrong usage, or a package is missing
+  130  ended by Ctrl-C (a gateway that is stopped so ends with 0)
+"""
+
+_KEY_HELP = "Prefer {first}: arguments show in process lists."
+
+
+def run(args: Sequence[str] | None) -> int:
+    """Run the command line; returns the exit status. Raises Stop."""
+    try:
+        status = estuary.main(args, prog_name="estuary", standalone_mode=False)
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # From click 8.2 on.
+            error.show()
+            return Exit.USAGE
+        where = error.ctx.command_path if error.ctx is not None else "estuary"
+        raise Stop(f"{error.format_message()} (see {where} --help)", Exit.USAGE) from None
+    except click.ClickException as error:
+        raise Stop(error.format_message(), Exit.USAGE) from None
+    except click.Abort:
+        return Exit.INTERRUPTED
+    return int(status or 0)
+
+
+def _backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--backend",
+        type=click.Choice(["asyncio", "trio"]),
+        default="asyncio",
+        show_default=True,
+        help="The event loop to run on.",
+    )(command)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="estuary", message="%(prog)s %(version)s")
+def estuary() -> None:
+    """Conversations with AI characters: a local server, a chat, a demonstration."""
+
+
+@estuary.command(epilog=_EPILOG)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4001,
+    show_default=True,
+    help="The port; 0 picks a free one.",
+)
+@click.option(
+    "--api-key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="A key that clients may come in with, once for each; est_dev when there is none. "
+    + _KEY_HELP.format(first="--api-key-file"),
+)
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with such keys, one a line.",
+)
+@_backend_option
+@click.option(
+    "--brain",
+    type=click.Choice(["rules", "openai"]),
+    default="rules",
+    show_default=True,
+    help="Who answers: the offline character, or a model behind an OpenAI-compatible address. "
+    "Its key comes from ESTUARY_LLM_API_KEY or OPENAI_API_KEY.",
+)
+@click.option("--llm-url", metavar="URL", help="The model's address, for example http://…/v1.")
+@click.option("--llm-model", metavar="NAME", help="The model's name.")
+def gateway(
+    host: str,
+    port: int,
+    keys: tuple[str, ...],
+    api_key_file: Path | None,
+    backend: str,
+    brain: str,
+    llm_url: str | None,
+    llm_model: str | None,
+) -> int:
+    """Serve characters on this machine, with no account and no network."""
+    from .exits import need
+
+    need("gateway", "hypercorn")
+    from .place import keys_in
+    from .serving import serve
+
+    found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
+    return serve(host, port, found, backend, brain, (llm_url, llm_model))
+
+
+@estuary.command(epilog=_EPILOG)
+@click.option(
+    "--url",
+    envvar="ESTUARY_SERVER_URL",
+    show_envvar=True,
+    help="The server; without one, the offline character answers inside this program.",
+)
+@click.option(
+    "--api-key",
+    envvar="ESTUARY_API_KEY",
+    show_envvar=True,
+    metavar="KEY",
+    help="The key. " + _KEY_HELP.format(first="ESTUARY_API_KEY or --api-key-file"),
+)
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file whose first line is the key.",
+)
+@click.option(
+    "--character",
+    envvar="ESTUARY_CHARACTER_ID",
+    show_envvar=True,
+    metavar="ID",
+    help="Whom to talk to; demo on this machine.",
+)
+@click.option(
+    "--player",
+    envvar="ESTUARY_PLAYER_ID",
+    show_envvar=True,
+    metavar="ID",
+    help="Who you are: a character remembers each player.  [default: me]",
+)
+@_backend_option
+@click.option("--once", metavar="TEXT", help="Say this, print the answer alone, and end.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one answer may take.",
+)
+@click.pass_context
+def chat(
+    context: click.Context,
+    url: str | None,
+    api_key: str | None,
+    api_key_file: Path | None,
+    character: str | None,
+    player: str | None,
+    backend: str,
+    once: str | None,
+    timeout: float,
+) -> int:
+    """Talk to a character: in the terminal, or a line of stdin a turn.
+
+    Ctrl-C interrupts the character first, and ends the program second.
+    """
+    if once is not None and not once.strip():
+        raise click.UsageError("--once needs something to say")
+    from .place import Place, keys_in
+
+    if api_key_file is not None:
+        typed = click.core.ParameterSource.COMMANDLINE
+        if context.get_parameter_source("api_key") is typed:
+            raise click.UsageError("give --api-key or --api-key-file, not both")
+        api_key = keys_in(api_key_file)[0]
+    from .chat import chat as run_chat
+
+    return run_chat(Place(url, api_key, character, player), backend, once, timeout)
+
+
+@estuary.command(epilog=_EPILOG)
+@_backend_option
+@click.option(
+    "--capture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep the capture that the figures come from.",
+)
+def demo(backend: str, capture: Path | None) -> int:
+    """See it work, and checked: streaming, memory, an interruption, a dropped connection."""
+    from .exits import need
+
+    need("gateway", "hypercorn")
+    from .demo import run_demo
+
+    return run_demo(backend, capture)

@@ -1,0 +1,197 @@
+"""`estuary chat`: a conversation in a terminal, in a pipe, or of one turn."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from estuary_anyio.client import EstuaryClient
+from estuary_proto.errors import EstuaryError, ReplyInterrupted
+from estuary_proto.events import Connected, Disconnected, Fault, Reconnecting
+from estuary_proto.models.conversation import BotResponse
+from estuary_proto.models.session import ConnectionState
+from estuary_proto.policy import verdict_of
+
+from .exits import Exit
+from .running import explain, interrupted, run
+from .screen import Screen
+from .typed import typed_lines
+
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+
+    from anyio.abc import TaskGroup
+
+    from estuary_anyio.reply import Reply
+
+    from .place import Place
+
+PROMPT = "you > "
+
+
+def chat(place: Place, backend: str, once: str | None, timeout: float) -> int:
+    """Run the command; `timeout` is seconds for one answer. Returns the exit status."""
+    talk = Chat(place, Screen(), once=once, timeout=timeout)
+    return run(talk.run, backend, talk.signalled)
+
+
+class Chat:
+    """One conversation. `once` is the only thing to say; without it, lines come from stdin."""
+
+    def __init__(self, place: Place, screen: Screen, *, once: str | None, timeout: float) -> None:
+        self._place = place
+        self._screen = screen
+        self._once = once
+        self._timeout = timeout
+        self._typing = once is None and sys.stdin is not None and sys.stdin.isatty()
+        self._who = ""
+        self._reply: Reply | None = None
+        self._stopped = False
+        self._lost = False
+        self._moved: anyio.Event | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._verdict = ""
+        self._failure: str | None = None
+        self._said: EstuaryError | None = None
+
+    async def run(self, tasks: TaskGroup) -> int:
+        """The conversation, from connecting to its exit status."""
+        if self._place.embedded:
+            self._screen.notice(
+                "no URL: you talk to the offline character inside this program "
+                "(--url is for others)"
+            )
+        async with self._place.open() as config:
+            # One turn is all or nothing: there is no use in coming back without it.
+            config = replace(config, auto_reconnect=self._once is None)
+            async with EstuaryClient(config) as client:
+                await client.connect()
+                client.on("*", lambda event: self._tell(client, event))
+                self._who = config.character_id
+                with anyio.CancelScope() as self._scope:
+                    if self._once is not None:
+                        return await self._turn(client, self._once)
+                    return await self._converse(client, tasks)
+        self._screen.error(self._failure or "the conversation is over")
+        return Exit.FAILED
+
+    # --- turns ---------------------------------------------------------------------------------
+
+    async def _converse(self, client: EstuaryClient, tasks: TaskGroup) -> int:
+        screen, typing = self._screen, self._typing
+        if typing:
+            screen.notice("connected; Ctrl-C interrupts an answer, Ctrl-D ends the conversation")
+            screen.prompt(PROMPT)
+        worst: int = Exit.DONE
+        async for line in typed_lines(tasks):
+            if typing:
+                screen.typed()
+                self._stopped = False
+            if line.strip():
+                status = await self._turn(client, line.strip())
+                worst = max(worst, 0 if typing else status)
+            if typing:
+                screen.prompt(PROMPT)
+        screen.break_off()
+        return worst
+
+    async def _turn(self, client: EstuaryClient, text: str) -> int:
+        """Say `text` and show the answer; what goes wrong is told, and ends this turn only."""
+        while not client.is_connected:
+            self._moved = anyio.Event()
+            await self._moved.wait()
+        try:
+            self._reply = client.ask(text, timeout=self._timeout)
+            await self._show(self._reply)
+        except ReplyInterrupted as error:
+            if not self._stopped:
+                self._screen.error(explain(error))
+                return Exit.FAILED
+            self._screen.notice("interrupted")
+            return Exit.DONE if self._once is None else Exit.INTERRUPTED
+        except EstuaryError as error:
+            told = error is self._said or self._lost or self._failure is not None
+            if not told:
+                self._screen.error(explain(error))
+            return Exit.FAILED
+        finally:
+            self._reply = None
+        return Exit.DONE
+
+    async def _show(self, reply: Reply) -> None:
+        screen = self._screen
+        if self._once is not None and not screen.terminal:
+            # A program reads it: the whole answer, or nothing.
+            screen.close(screen.answer(), (await reply.final()).text)
+            return
+        who = self._who if self._once is None else ""
+        flow = screen.answer(who)
+        try:
+            async for piece in reply:
+                if piece.replaces:
+                    screen.close(flow)
+                    flow = screen.answer(who)
+                flow.add(piece.text)
+        except EstuaryError:
+            screen.break_off()
+            raise
+        screen.close(flow)
+
+    # --- what happens meanwhile ----------------------------------------------------------------
+
+    def signalled(self, number: signal.Signals) -> int | None:
+        """The first Ctrl-C interrupts the character, the next one ends the program."""
+        reply = self._reply
+        if number.name == "SIGINT" and reply is not None and not self._stopped:
+            try:
+                reply.interrupt()
+            except EstuaryError:
+                pass  # The connection is gone, and the answer with it.
+            else:
+                self._stopped = True
+                return None
+        self._screen.break_off()
+        return interrupted(number)
+
+    def _tell(self, client: EstuaryClient, event: Any) -> None:
+        """Whatever happens on the connection."""
+        screen = self._screen
+        verdict = verdict_of(event)
+        if verdict is not None:
+            self._verdict = verdict.text
+        elif isinstance(event, Disconnected):
+            self._disconnected(client.state, event.reason)
+        elif isinstance(event, Reconnecting):
+            screen.notice(f"reconnecting: attempt {event.attempt} in {event.delay:.1f} s")
+        elif isinstance(event, Connected):
+            self._lost = False
+            if self._moved is not None:
+                self._moved.set()
+            screen.notice("connected again")
+        elif isinstance(event, Fault):
+            self._said = event.error
+            if client.state is ConnectionState.ERROR:
+                self._end(explain(event.error))
+            else:
+                screen.error(explain(event.error))
+        elif isinstance(event, BotResponse) and event.is_interjection and event.is_final:
+            if self._once is None:
+                screen.close(screen.answer(self._who), event.text)
+
+    def _disconnected(self, state: ConnectionState, reason: str) -> None:
+        if state is ConnectionState.RECONNECTING:
+            self._lost = True
+            cut = ", in the middle of the answer" if self._reply is not None else ""
+            self._screen.notice(f"the connection is lost ({reason}){cut}", "yellow")
+        elif reason != "client":
+            why = self._verdict or f"the connection is lost ({reason})"
+            self._end(f"{why}; the conversation is over")
+
+    def _end(self, why: str) -> None:
+        self._failure = why
+        if self._scope is not None:
+            self._scope.cancel()

@@ -1,0 +1,84 @@
+"""Where a conversation takes place: a server somewhere, or the gateway inside this program."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from estuary_proto.config import EstuaryConfig, invalid
+
+from .exits import Exit, Stop, need
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+DEFAULT_PLAYER: Final = "me"
+
+_LONGEST_KEY: Final = 8192
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the options and the environment say; None and "" stand for "not said"."""
+
+    url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    character: str | None = None
+    player: str | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the conversation needs no server."""
+        return not self.url
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[EstuaryConfig, None]:
+        """The configuration for a client; an embedded gateway runs as long as the block.
+
+        Raises Stop for what is missing, EstuaryError for what is wrong.
+        """
+        player = self.player or DEFAULT_PLAYER
+        if self.url:
+            yield self._remote(self.url, player)
+            return
+        need("gateway", "hypercorn")
+        from estuary_anyio.gateway import serve_gateway
+        from estuary_proto.gateway import DEFAULT_CHARACTER, Character, ServerConfig
+
+        mind = ServerConfig()
+        wanted = self.character or DEFAULT_CHARACTER
+        if wanted not in mind.characters:
+            # Whoever is meant elsewhere by this id, here it is the offline character.
+            mind = ServerConfig(characters={wanted: Character("Wren")})
+        async with serve_gateway(server=mind) as gateway:
+            yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
+
+    def _remote(self, url: str, player: str) -> EstuaryConfig:
+        from estuary_anyio.gateway.serve import is_loopback
+        from estuary_proto.gateway import DEFAULT_CHARACTER, DEFAULT_KEY
+
+        key, character = self.api_key, self.character
+        config = EstuaryConfig(url, key or DEFAULT_KEY, character or DEFAULT_CHARACTER, player)
+        if not is_loopback(config.host):
+            # The defaults of `estuary gateway` mean nothing to a server elsewhere.
+            if not key:
+                raise invalid("api_key", "there is none", "set ESTUARY_API_KEY or --api-key-file")
+            if not character:
+                raise invalid("character", "none is named", "set ESTUARY_CHARACTER_ID or --character")
+        return config
+
+
+def keys_in(path: Path) -> list[str]:
+    """The keys in a file, one a line. Raises Stop when there are none, and never shows them."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LONGEST_KEY)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Stop(f"--api-key-file {path}: {problem}", Exit.USAGE) from None
+    keys = [line.strip() for line in text.splitlines() if line.strip()]
+    if not keys:
+        raise Stop(f"--api-key-file {path}: it is empty", Exit.USAGE)
+    return keys

@@ -1,0 +1,114 @@
+"""A command's life: its event loop, its signals, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from estuary_proto.errors import ErrorCode, EstuaryError
+
+from .exits import Exit, Stop, need, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup, TaskStatus
+
+    Job = Callable[[TaskGroup], Awaitable[int]]
+    OnSignal = Callable[[signal.Signals], int | None]
+
+
+def run(job: Job, backend: str, on_signal: OnSignal) -> int:
+    """Run `job` on `backend` and return the exit status.
+
+    `job` gets a task group for what runs beside it; all of that ends with it. `on_signal` decides
+    what SIGINT and SIGTERM do: a status ends the command with it, None goes on.
+    """
+    if backend == "trio":
+        need("trio", "trio")
+    warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A character may say what this terminal cannot write.
+            stream.reconfigure(errors="replace")
+    try:
+        return anyio.run(_guarded, job, on_signal, backend=backend)
+    except BaseException as error:
+        return _status_of(_only(error))
+
+
+def interrupted(number: signal.Signals) -> int:
+    """The usual answer to a signal: the program ends, and its status tells."""
+    return 128 + number
+
+
+async def _guarded(job: Job, on_signal: OnSignal) -> int:
+    status: int = Exit.DONE
+
+    async def watch(*, task_status: TaskStatus[None]) -> None:
+        nonlocal status
+        try:
+            receiver = anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
+            with receiver as signals:
+                task_status.started()
+                async for number in signals:
+                    ended = on_signal(number)
+                    if ended is not None:
+                        status = ended
+                        tasks.cancel_scope.cancel()
+                        return
+        except NotImplementedError:  # A loop on Windows: Ctrl-C is KeyboardInterrupt there.
+            task_status.started()
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(watch)
+        status = await job(tasks)
+        tasks.cancel_scope.cancel()
+    return status
+
+
+def _only(error: BaseException) -> BaseException:
+    """The error in a task group's group; Ctrl-C before all others."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found = [_only(one) for one in error.exceptions]
+    return next((one for one in found if isinstance(one, KeyboardInterrupt)), found[0])
+
+
+def _status_of(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has left. Python's last flush must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    if isinstance(error, EstuaryError):
+        raise Stop(explain(error), status_of(error)) from error
+    raise error
+
+
+def status_of(error: EstuaryError) -> Exit:
+    """A wrong setting is wrong usage; anything else is a conversation that failed."""
+    return Exit.USAGE if error.code is ErrorCode.CONFIG_INVALID else Exit.FAILED
+
+
+def explain(error: EstuaryError) -> str:
+    """An error for people at a command line: one line, with the way out where there is one."""
+    text = one_line(error.message)
+    hint = _HINTS.get(error.code, "")
+    return f"{text}{hint}"
+
+
+_HINTS = {
+    ErrorCode.AUTH_FAILED: " (ESTUARY_API_KEY or --api-key-file gives the key, --character whom)",
+    ErrorCode.CONNECTION_TIMEOUT: " (is --url right?)",
+}
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"estuary: warning: {one_line(str(message))}", file=sys.stderr)

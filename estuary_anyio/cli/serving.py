@@ -1,0 +1,88 @@
+"""`estuary gateway`: a server on this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from estuary_anyio.gateway import GatewayConfig, OpenAISettings, run_gateway
+from estuary_proto.errors import ErrorCode, EstuaryError
+from estuary_proto.gateway import DEFAULT_KEY
+
+from .exits import Exit, Stop, need
+from .running import run
+from .screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anyio.abc import TaskGroup
+
+    from estuary_anyio.gateway import Gateway
+
+LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
+"""Where the key of the model stands; the first that is set."""
+
+
+def serve(
+    host: str,
+    port: int,
+    keys: Sequence[str],
+    backend: str,
+    brain: str,
+    llm: tuple[str | None, str | None],
+) -> int:
+    """Run the command; `llm` is the endpoint's address and model. Returns the exit status."""
+    try:
+        config = GatewayConfig(
+            host, port, list(keys) or None, brain=brain, openai=_openai(brain, *llm)
+        )
+    except EstuaryError as error:
+        # The field is one of Python's; people typed an option.
+        raise Stop(f"--{_option(error)}", Exit.USAGE) from error
+    screen = Screen()
+
+    async def job(tasks: TaskGroup) -> int:
+        await run_gateway(config, started=lambda gateway: _greet(screen, gateway))
+        return Exit.DONE
+
+    try:
+        # Being told to stop is how a server ends well.
+        return run(job, backend, lambda number: Exit.DONE)
+    except Stop as stop:
+        cause = stop.__cause__
+        if isinstance(cause, EstuaryError) and cause.details.get("field") == "port":
+            text = cause.message.removeprefix("port: ").replace("port=0", "--port 0")
+            raise Stop(text) from cause
+        raise
+
+
+def _option(error: EstuaryError) -> str:
+    names = {"api_keys": "api-key", "base_url": "llm-url", "model": "llm-model"}
+    field, _, problem = error.message.partition(":")
+    assert error.code is ErrorCode.CONFIG_INVALID
+    return f"{names.get(field, field)}:{problem}"
+
+
+def _openai(brain: str, url: str | None, model: str | None) -> OpenAISettings | None:
+    if brain != "openai":
+        if url or model:
+            raise Stop("--llm-url and --llm-model are for --brain openai", Exit.USAGE)
+        return None
+    need("gateway", "httpx")
+    found = OpenAISettings(api_key=next(filter(None, map(os.environ.get, LLM_KEYS)), ""))
+    return OpenAISettings(url or found.base_url, model or found.model, found.api_key)
+
+
+def _greet(screen: Screen, gateway: Gateway) -> None:
+    default = gateway.api_key == DEFAULT_KEY
+    key = DEFAULT_KEY if default else "the key that you gave"
+    screen.say(f"listening on {gateway.url}", "bold")
+    screen.say(f"  api key    {key}\n  character  {gateway.character_id}")
+    screen.say("talk to it from another terminal:")
+    variable = "" if default else "ESTUARY_API_KEY=... "
+    screen.say(f"  {variable}estuary chat --url {gateway.url}", "cyan")
+    screen.say("or in Python:")
+    config = f'EstuaryConfig("{gateway.url}", "{DEFAULT_KEY if default else "..."}", '
+    screen.say(f'  {config}"{gateway.character_id}", "me")', "cyan")
+    screen.say("Ctrl-C ends it", "dim")

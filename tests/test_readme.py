@@ -1,0 +1,81 @@
+"""The README is true: every block of code in it runs, every command in it exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+PROGRAMS = [code for language, code in BLOCKS if language == "python"]
+COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
+
+BY_CI = ("estuary demo", "-m pytest")
+"""Commands that `.ci/run` reads from the README and runs as they stand."""
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[dict[str, str]]:
+    """A gateway in a process of its own, and the environment that leads to it."""
+    command = [sys.executable, "-m", "estuary_anyio", "gateway", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().rpartition(" ")[2].strip()
+        yield {
+            "ESTUARY_SERVER_URL": url,
+            "ESTUARY_API_KEY": "est_dev",
+            "ESTUARY_CHARACTER_ID": "demo",
+            "ESTUARY_PLAYER_ID": "reader",
+        }
+        process.terminate()
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(PROGRAMS) >= 6
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+def test_program(number: int, gateway: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAMS[number]]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **gateway},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("print(" in PROGRAMS[number]) == bool(done.stdout.strip())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, gateway: dict[str, str]) -> None:
+    if any(part in command for part in BY_CI) or command.startswith("export "):
+        return
+    script, *arguments = command.split()
+    assert script == ".venv/bin/estuary", f"nobody runs this command: {command}"
+    if arguments[0] == "gateway":  # The fixture runs it; here its options are read.
+        arguments.append("--help")
+    done = subprocess.run(
+        [sys.executable, "-m", "estuary_anyio", *arguments],
+        env={**os.environ, **gateway},
+        input="hello\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
