@@ -39,6 +39,7 @@ from .events import (
     Settled,
     StateChanged,
 )
+from .intents import SendText
 from .models.session import ConnectionState, ErrorEvent, SessionInfo
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
 from .replies import Replies
@@ -47,7 +48,6 @@ from .timers import Deadline, Timer, Timers, earlier
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
-    from .intents import SendText
 
 
 class Client:
@@ -229,6 +229,8 @@ class Client:
         One reply is outstanding at a time: a later question leaves when it is its turn, unless
         `concurrent`. ReplyStarted, ReplyPart and one ReplyEnded follow. Raises like `submit`.
         """
+        if not isinstance(message, SendText):
+            raise LocalProtocolError(f"ask() takes a SendText, not {type(message).__name__}")
         number = self._asked + 1
         now = self._tick(now)
         deadline = None if timeout is None else now + timeout
@@ -382,7 +384,8 @@ class Client:
         elif timer is Timer.REPLY:
             self._replies.expire(self._now)
             self._send_waiting()
-        elif self._connection is not None:  # CONNECT, before there was a WebSocket.
+        else:  # CONNECT, before there was a WebSocket.
+            assert self._connection is not None  # It goes with the timer.
             config = self.config
             text = f"no WebSocket to {config.host}:{config.port} in {config.connect_timeout:g} s"
             error = EstuaryError(text, ErrorCode.CONNECTION_TIMEOUT)
@@ -390,9 +393,8 @@ class Client:
             self._collect()
 
     def _set_state(self, state: ConnectionState) -> None:
-        if state is not self.state:
-            self.state = state
-            self._events.append(StateChanged(state))
+        self.state = state
+        self._events.append(StateChanged(state))
 
     # --- replies ---------------------------------------------------------------------------
 

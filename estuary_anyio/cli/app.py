@@ -34,7 +34,9 @@ def run(args: Sequence[str] | None) -> int:
             error.show()
             return Exit.USAGE
         where = error.ctx.command_path if error.ctx is not None else "estuary"
-        raise Stop(f"{error.format_message()} (see {where} --help)", Exit.USAGE) from None
+        raise Stop(
+            f"{error.format_message().rstrip('.')} (see {where} --help)", Exit.USAGE
+        ) from None
     except click.ClickException as error:
         raise Stop(error.format_message(), Exit.USAGE) from None
     except click.Abort:

@@ -48,7 +48,7 @@ class Chat:
         self._once = once
         self._timeout = timeout
         self._typing = once is None and sys.stdin is not None and sys.stdin.isatty()
-        self._who = ""
+        self._label = ""
         self._reply: Reply | None = None
         self._stopped = False
         self._lost = False
@@ -58,25 +58,26 @@ class Chat:
         self._failure: str | None = None
         self._said: EstuaryError | None = None
 
-    async def run(self, tasks: TaskGroup) -> int:
+    async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
         """The conversation, from connecting to its exit status."""
         if self._place.embedded:
             self._screen.notice(
-                "no URL: you talk to the offline character inside this program "
-                "(--url is for others)"
+                "no URL: this is the offline character, inside this program (--url: others)"
             )
         async with self._place.open() as config:
             # One turn is all or nothing: there is no use in coming back without it.
             config = replace(config, auto_reconnect=self._once is None)
             async with EstuaryClient(config) as client:
-                await client.connect()
                 client.on("*", lambda event: self._tell(client, event))
-                self._who = config.character_id
-                with anyio.CancelScope() as self._scope:
+                self._label = f"{config.character_id} > " if self._once is None else ""
+                self._scope = scope
+                with scope:
+                    await client.connect()
                     if self._once is not None:
                         return await self._turn(client, self._once)
                     return await self._converse(client, tasks)
-        self._screen.error(self._failure or "the conversation is over")
+        if self._failure is not None:
+            self._screen.error(self._failure)
         return Exit.FAILED
 
     # --- turns ---------------------------------------------------------------------------------
@@ -128,13 +129,12 @@ class Chat:
             # A program reads it: the whole answer, or nothing.
             screen.close(screen.answer(), (await reply.final()).text)
             return
-        who = self._who if self._once is None else ""
-        flow = screen.answer(who)
+        flow = screen.answer(self._label)
         try:
             async for piece in reply:
                 if piece.replaces:
                     screen.close(flow)
-                    flow = screen.answer(who)
+                    flow = screen.answer(self._label)
                 flow.add(piece.text)
         except EstuaryError:
             screen.break_off()
@@ -167,7 +167,7 @@ class Chat:
             self._disconnected(client.state, event.reason)
         elif isinstance(event, Reconnecting):
             screen.notice(f"reconnecting: attempt {event.attempt} in {event.delay:.1f} s")
-        elif isinstance(event, Connected):
+        elif isinstance(event, Connected) and self._lost:
             self._lost = False
             if self._moved is not None:
                 self._moved.set()
@@ -180,7 +180,7 @@ class Chat:
                 screen.error(explain(event.error))
         elif isinstance(event, BotResponse) and event.is_interjection and event.is_final:
             if self._once is None:
-                screen.close(screen.answer(self._who), event.text)
+                screen.close(screen.answer(self._label), event.text)
 
     def _disconnected(self, state: ConnectionState, reason: str) -> None:
         if state is ConnectionState.RECONNECTING:

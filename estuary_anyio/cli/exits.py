@@ -29,9 +29,9 @@ def need(extra: str, *modules: str) -> None:
     """Raise Stop, with what to install, unless the modules of this extra are there."""
     missing = [module for module in modules if not is_there(module)]
     if missing:
+        names = " and ".join(missing)
         raise Stop(
-            f"{' and '.join(missing)} not found; install with: pip install 'estuary-anyio[{extra}]'",
-            Exit.USAGE,
+            f"{names} not found; install with: pip install 'estuary-anyio[{extra}]'", Exit.USAGE
         )
 
 

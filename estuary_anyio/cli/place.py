@@ -66,7 +66,9 @@ class Place:
             if not key:
                 raise invalid("api_key", "there is none", "set ESTUARY_API_KEY or --api-key-file")
             if not character:
-                raise invalid("character", "none is named", "set ESTUARY_CHARACTER_ID or --character")
+                raise invalid(
+                    "character", "none is named", "set ESTUARY_CHARACTER_ID or --character"
+                )
         return config
 
 

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup, TaskStatus
 
-    Job = Callable[[TaskGroup], Awaitable[int]]
+    Job = Callable[[TaskGroup, anyio.CancelScope], Awaitable[int]]
     OnSignal = Callable[[signal.Signals], int | None]
 
 
 def run(job: Job, backend: str, on_signal: OnSignal) -> int:
     """Run `job` on `backend` and return the exit status.
 
-    `job` gets a task group for what runs beside it; all of that ends with it. `on_signal` decides
+    `job` gets a task group for what runs beside it and ends with it, and a scope to enter around
+    what a signal cuts short: inside a client, so that it still says goodbye. `on_signal` decides
     what SIGINT and SIGTERM do: a status ends the command with it, None goes on.
     """
     if backend == "trio":
@@ -48,28 +49,29 @@ def interrupted(number: signal.Signals) -> int:
 
 
 async def _guarded(job: Job, on_signal: OnSignal) -> int:
-    status: int = Exit.DONE
+    scope = anyio.CancelScope()
+    ended: int | None = None
 
     async def watch(*, task_status: TaskStatus[None]) -> None:
-        nonlocal status
+        nonlocal ended
         try:
-            receiver = anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
-            with receiver as signals:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 task_status.started()
                 async for number in signals:
+                    if ended is not None:
+                        # The goodbye takes too long for somebody.
+                        os._exit(ended)
                     ended = on_signal(number)
                     if ended is not None:
-                        status = ended
-                        tasks.cancel_scope.cancel()
-                        return
+                        scope.cancel()
         except NotImplementedError:  # A loop on Windows: Ctrl-C is KeyboardInterrupt there.
             task_status.started()
 
     async with anyio.create_task_group() as tasks:
         await tasks.start(watch)
-        status = await job(tasks)
+        status = await job(tasks, scope)
         tasks.cancel_scope.cancel()
-    return status
+    return status if ended is None else ended
 
 
 def _only(error: BaseException) -> BaseException:
@@ -105,8 +107,9 @@ def explain(error: EstuaryError) -> str:
 
 
 _HINTS = {
-    ErrorCode.AUTH_FAILED: " (ESTUARY_API_KEY or --api-key-file gives the key, --character whom)",
+    ErrorCode.AUTH_FAILED: " (check the key and --character)",
     ErrorCode.CONNECTION_TIMEOUT: " (is --url right?)",
+    ErrorCode.TIMEOUT: " (--timeout waits longer)",
 }
 
 

@@ -1,7 +1,7 @@
 """What people see: answers on stdout, everything about them on stderr.
 
-Colours and word wrap are for terminals only, and none come with NO_COLOR. Text of others is stripped
-of control characters before a terminal sees it.
+Colours and word wrap are for terminals only, and NO_COLOR leaves the colours out. Text of others is
+stripped of control characters before a terminal sees it.
 """
 
 from __future__ import annotations
@@ -109,18 +109,17 @@ class Screen:
 
     # --- answers -----------------------------------------------------------------------------
 
-    def answer(self, who: str = "", *, indent: int | None = None, style: str = "green") -> Flow:
-        """A place for an answer; on a terminal it begins with who speaks."""
+    def answer(self, label: str = "", *, always: bool = False) -> Flow:
+        """A place for an answer, behind `label` and wrapped; elsewhere than on a terminal it comes
+        bare, unless `always`."""
         self.break_off()
-        if not self.terminal:
+        if not (self.terminal or always):
             return Flow(self._write)
-        label = f"{one_line(who)} > " if who else ""
+        label = _OBEYED.sub("", label)
         size = cell_len(label)
-        if indent is None:
-            indent = size if size <= self.out.width // 3 else 2
-        if label:
-            self.out.print(Text(label, f"bold {style}"), end="")
-            self._open = self.out
+        self.out.print(Text(label, "bold green"), end="")
+        self._open = self.out if self.terminal and label else None
+        indent = size if size <= self.out.width // 3 else 2
         return Flow(self._write, width=self.out.width - 1, column=size, indent=indent)
 
     def close(self, flow: Flow, text: str = "") -> None:
@@ -162,6 +161,14 @@ class Screen:
 
     # --- about them --------------------------------------------------------------------------
 
+    def can_show(self, text: str) -> bool:
+        """Whether the encoding of stdout has these characters."""
+        try:
+            text.encode(self.out.encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def say(self, text: str, style: str = "") -> None:
         """A line on stdout."""
         self.break_off()
@@ -177,7 +184,12 @@ class Screen:
         self._beside(Text.assemble(("estuary: ", "bold red"), one_line(text)))
 
     def _beside(self, line: Text) -> None:
-        prompt = self._prompt
+        prompt, console = self._prompt, self._open
+        if self.err.is_terminal and prompt is not None and console is not None:
+            if not console.is_dumb_terminal:
+                # Take the place of the prompt, which comes again below.
+                console.file.write("\r\x1b[K")
+                self.typed()
         if self.err.is_terminal:
             self.break_off()
         self.err.print(line, soft_wrap=True)
@@ -188,7 +200,11 @@ class Screen:
 
 def _console(stream: TextIO) -> Console:
     # rich keeps bold and dim when NO_COLOR is set; whoever sets it wants no codes at all.
-    colours = None if os.environ.get("NO_COLOR") else "auto"
+    plain = bool(os.environ.get("NO_COLOR"))
     return Console(
-        file=stream, color_system=colours, highlight=False, markup=False, emoji=False  # type: ignore[arg-type]
+        file=stream,
+        color_system=None if plain else "auto",
+        highlight=False,
+        markup=False,
+        emoji=False,
     )

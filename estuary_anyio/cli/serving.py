@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from estuary_anyio.gateway import GatewayConfig, OpenAISettings, run_gateway
+import anyio
+
+from estuary_anyio.gateway import GatewayConfig, OpenAISettings, serve_gateway
 from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY
 
@@ -16,9 +18,12 @@ from .screen import Screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from anyio import CancelScope
     from anyio.abc import TaskGroup
 
-    from estuary_anyio.gateway import Gateway
+    import anyio
+
+from estuary_anyio.gateway import Gateway
 
 LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""
@@ -42,8 +47,14 @@ def serve(
         raise Stop(f"--{_option(error)}", Exit.USAGE) from error
     screen = Screen()
 
-    async def job(tasks: TaskGroup) -> int:
-        await run_gateway(config, started=lambda gateway: _greet(screen, gateway))
+    async def job(tasks: TaskGroup, scope: CancelScope) -> int:
+        # The scope ends inside, so that clients hear that the server is going away.
+        async with serve_gateway(
+            host, port, api_keys=config.api_keys, brain=brain, openai=config.openai
+        ) as gateway:
+            _greet(screen, gateway)
+            with scope:
+                await anyio.sleep_forever()
         return Exit.DONE
 
     try:

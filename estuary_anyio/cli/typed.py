@@ -22,8 +22,8 @@ def typed_lines(tasks: TaskGroup) -> MemoryObjectReceiveStream[str]:
     """The lines of stdin, without their ends, each when it is asked for; it ends with the input.
 
     The reading runs in `tasks`. A worker thread of anyio's would keep the program from ending until
-    somebody presses Enter, and a buffered file would be locked then; so it is a daemon thread on the
-    raw file.
+    somebody presses Enter, and a buffered file would be locked then; so it is a daemon thread on
+    the raw file.
     """
     send, receive = anyio.create_memory_object_stream[str](0)
     tasks.start_soon(_read, send)

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import errors
 from ..answers import Ack
 from ..errors import ErrorCode, EstuaryError
-from ..events import HangUp
 from ..messages import UnknownEvent, class_of
 from ..models.base import Model
 from ..models.pcm import decode_pcm, encode_pcm
@@ -123,8 +122,6 @@ def form(value: Any, mask: Mask, depth: int = 0) -> Any:
         return {BYTES: encode_pcm(mask.raw(bytes(value)))}
     if isinstance(value, EstuaryError):
         return error_form(value, mask, depth)
-    if isinstance(value, HangUp):
-        return {"is": "HangUp", "code": value.code, "reason": value.reason}
     if isinstance(value, str):
         return str.__str__(value)
     return {ODD: kind.__name__}

@@ -223,7 +223,7 @@ _SPEC: Final[tuple[tuple[str, _Answer], ...]] = (
     (rf"\bwhat(?:'s| is) the name of my (?P<who>{_RELATION})\b", _named),
     (r"\?\s*$", _search),
     (r"", _taught),
-    (r"\b(?:tell|say|know|read)\b.*\bstory\b|^(?:a |another )?story\b", _plain(lines.STORIES)),
+    (r"\b(?:tell|say|know|read)\b.{0,60}\bstory\b|^(?:a |another )?story\b", _plain(lines.STORIES)),
     (r"\bjoke\b|\bmake me laugh\b|\bsomething funny\b", _plain(lines.JOKES)),
     (r"\b(?:who|what) are you\b|\byour name\b|\babout yourself\b", _plain(lines.WHO_ARE_YOU)),
     (

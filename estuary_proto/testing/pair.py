@@ -165,6 +165,9 @@ class Pair:
         self.links: dict[int, Link] = {}
         self.refusal: EstuaryError | None = None
         self.answers = True
+        self.max_steps = 1_000_000
+        """How many deliveries and deadlines one `advance` may take."""
+        self._dropped: set[int] = set()
         self._numbers = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -212,18 +215,18 @@ class Pair:
         """
         until = self.now + seconds
         self.step()
-        for _ in range(1_000_000):
+        for _ in range(self.max_steps):
             at = self._next()
             if at is None or at > until:
                 self.now = until
                 return
             self.now = max(self.now, at)
-            while self._due and self._due[0][0] <= self.now:
+            if self._due and self._due[0][0] <= self.now:
                 heappop(self._due)[2]()
-                self.step()
-            self.client.handle_timeout(now=self.now)
-            for link in list(self.links.values()):
-                link.server.handle_timeout(now=self.now)
+            else:
+                self.client.handle_timeout(now=self.now)
+                for link in self.links.values():
+                    link.server.handle_timeout(now=self.now)
             self.step()
         raise RuntimeError("the deadlines do not end")
 
@@ -258,9 +261,11 @@ class Pair:
             self.dials.append(command)
             if self.answers:
                 self._after(self.latency, lambda: self._dialled(command.link))
-        elif command.link in self.links:
-            # The server learns that the stream has ended; what it had sent still comes, too late.
-            self.links[command.link]._put(Role.SERVER, None)
+        else:
+            self._dropped.add(command.link)
+            if command.link in self.links:
+                # The server learns that the stream has ended; what it had sent comes too late.
+                self.links[command.link]._put(Role.SERVER, None)
 
     def _dialled(self, number: int) -> None:
         if self.refusal is not None:
@@ -269,3 +274,5 @@ class Pair:
         link = self.links[number] = Link(self, number)
         link.server.start(now=self.now)
         self.client.opened(number, now=self.now)
+        if number in self._dropped:
+            link._put(Role.SERVER, None)

@@ -79,10 +79,9 @@ def at(role: Role, state: State) -> Connection:
     if state not in path:
         raise ValueError(f"a {role.value} never rests in {state.value}")
     conn = make(role)
-    for name, step in path.items():
-        step(conn)
-        if name is state:
-            break
+    names = list(path)
+    for name in names[: names.index(state) + 1]:
+        path[name](conn)
     frames(conn)
     events(conn)
     return conn

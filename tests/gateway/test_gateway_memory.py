@@ -143,9 +143,9 @@ def test_any_text_is_safe_and_facts_are_short(text: str) -> None:
      "my name is " + "A " * 4000, "so, " * 2000, "tell me a " * 800, "\n" * 8000],
 )  # fmt: skip
 def test_long_texts_are_quick(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     learn(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_flood_of_statements_is_bounded() -> None:

@@ -198,6 +198,6 @@ def test_pieces_are_words() -> None:
     "text", ["tell " * 1600, "my favourite " * 600 + "?", "what " * 1600 + "?", "x" * 8000]
 )
 def test_long_texts_are_quick(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     RulesBrain().reply(text, knowing(), 0)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -300,10 +300,9 @@ def test_a_server_that_names_nothing(talk: Talk) -> None:
     for number in (1, 2):
         talk.asks()
         talk.chunk("a", "")
-        talk.chunk("b", "", final=True)
-        assert talk.told()[-1] == ReplyEnded(
-            number, ReplyEnd.FINAL, BotResponse("ab" if False else "b", "b", True, ""), "b"
-        )
+        talk.chunk("ab", "", final=True)
+        final = BotResponse("ab", "b", True, "")
+        assert talk.told()[-1] == ReplyEnded(number, ReplyEnd.FINAL, final, "ab")
 
 
 def test_ids_are_remembered_up_to_a_point(talk: Talk) -> None:
