@@ -140,20 +140,17 @@ class EstuaryClient:
         with anyio.CancelScope(shield=True):
             if self._crash is None:
                 await self._leave()
-                self._pump.stop()
-                await self._ended.wait()
+            self._pump.stop()
+            await self._ended.wait()
             self._forget()
         try:
             await tasks.__aexit__(None, None, None)
-        except BaseExceptionGroup:
-            # What the caller raised leaves as itself, never in a group of ours.
+        except BaseException:
             if self._crash is not None:
                 raise self._crash from None
             if error is None:
-                await checkpoint()
-        except BaseException:
-            if error is None:
                 raise
+            # What the caller raised leaves as itself, never in a group of ours.
 
     def _prepare(self) -> None:
         backend = current_backend()
@@ -164,11 +161,12 @@ class EstuaryClient:
             self._core,
             backend,
             self._tell,
-            self._listeners.end_watching,
+            self._at_rest,
             tls=self._ssl_context,
             headers=self._headers,
             max_message_size=self.config.max_message_size,
         )
+        self._listeners.resume()
 
     def _forget(self) -> None:
         self._pump = None
@@ -178,14 +176,23 @@ class EstuaryClient:
     async def _run(self) -> None:
         assert self._pump is not None and self._ended is not None
         try:
-            await self._pump.run(self._farewell)
-        except Exception as error:
+            # Only `stop` ends it: whoever is cancelled still says goodbye first.
+            with anyio.CancelScope(shield=True):
+                await self._pump.run(self._farewell)
+        except BaseException as error:
             self._crash = error
+            while isinstance(self._crash, BaseExceptionGroup):
+                self._crash = self._crash.exceptions[0]
             raise
         finally:
-            self._conclude(ConnectionLost("the client has ended"))
-            self._listeners.end_watching()
+            self._at_rest()
+            self._listeners.halt()
             self._ended.set()
+
+    def _at_rest(self) -> None:
+        """There is no connection, and none is wanted."""
+        self._conclude(ConnectionLost("the connection ended"))
+        self._listeners.end_watching()
 
     async def _farewell(self) -> None:
         await self._listeners.rest(HANDLERS_FINISH)
@@ -204,20 +211,29 @@ class EstuaryClient:
                 )
             raise
         finally:
+            self._bare_task = None
             self._forget()
 
-    def _begin_bare(self) -> None:
-        self._prepare()
-        assert self._pump is not None
+    async def _begin_bare(self) -> None:
         if current_backend().name != "asyncio":
-            self._pump = None
             raise LocalProtocolError(
                 "on trio a client needs a place for its tasks: "
                 "`async with EstuaryClient(config) as client: await client.connect()`"
             )
-        import asyncio
+        while self._bare_task is not None and not self._bare_task.done():
+            # The life before this one is still ending.
+            assert self._ended is not None
+            if self._listeners.is_served_by(anyio.get_current_task().id):
+                raise LocalProtocolError(
+                    "this handler has disconnected and ends with that; connect from elsewhere"
+                )
+            await self._ended.wait()
+            await checkpoint()
+        if self._pump is None:
+            import asyncio
 
-        self._bare_task = asyncio.get_running_loop().create_task(self._run_bare())
+            self._prepare()
+            self._bare_task = asyncio.get_running_loop().create_task(self._run_bare())
 
     # --- connecting ------------------------------------------------------------------------
 
@@ -243,14 +259,15 @@ class EstuaryClient:
         QUOTA_EXCEEDED. The first connection is not retried.
         """
         if self._pump is None:
-            self._begin_bare()
+            await self._begin_bare()
+        now = self._now()
         if self._core.is_connected:
             await checkpoint()
             return self._session()
         attempt = self._attempt
         if attempt is None:
             attempt = self._attempt = _Attempt()
-        self._core.connect(now=self._now())
+        self._core.connect(now=now)
         self._settle()
         attempt.waiting += 1
         try:
@@ -299,8 +316,10 @@ class EstuaryClient:
     def _stop_bare(self) -> anyio.Event | None:
         """Let the bare task come to its end; the event tells when it has."""
         pump, ended = self._pump, self._ended
-        if pump is None or self._tasks is not None:
+        if pump is None or self._bare_task is None:
             return None
+        if self._attempt is not None or self._core.is_connected:
+            return None  # Somebody has connected anew meanwhile.
         self._pump = None
         pump.stop()
         return ended
@@ -473,7 +492,9 @@ class EstuaryClient:
     def _tell(self, event: Any) -> None:
         """An event of the core."""
         kind = type(event)
-        if kind is Settled:
+        if kind not in _NOT_FOR_ALL:
+            self._listeners.tell(event)
+        elif kind is Settled:
             receipt = self._receipts.pop(event.receipt, None)
             if receipt is not None:
                 receipt.settle(event.outcome)
@@ -483,9 +504,8 @@ class EstuaryClient:
                 del self._replies[event.reply]
         elif kind is ConnectFailed:
             self._conclude(event.error)
-        elif kind is not Writable and kind is not AckSettled:
-            if kind is Connected:
-                self._conclude(None)
+        elif kind is Connected:
+            self._conclude(None)
             self._listeners.tell(event)
 
     def _conclude(self, error: EstuaryError | None) -> None:
@@ -496,6 +516,8 @@ class EstuaryClient:
 
 
 _OF_REPLIES = frozenset({ReplyStarted, ReplyPart, ReplyEnded})
+_NOT_FOR_ALL = _OF_REPLIES | {Settled, ConnectFailed, Connected, Writable, AckSettled}
+"""What somebody in particular waits for; everything else goes to the listeners as it is."""
 
 
 def _warn_of_plain_http(config: EstuaryConfig) -> None:

@@ -32,8 +32,8 @@ class Listener:
     """One handler of one name, and the queue in front of it."""
 
     __slots__ = (
-        "arguments", "busy", "handler", "is_async", "name", "once", "queue", "removed", "running",
-        "scope", "task", "wake",
+        "arguments", "busy", "handler", "is_async", "name", "once", "queue", "removed", "scope",
+        "task", "wake",
     )  # fmt: skip
 
     def __init__(self, name: str, handler: Callable[..., Any], once: bool) -> None:
@@ -46,7 +46,6 @@ class Listener:
         self.queue = BoundedQueue()
         self.removed = False
         self.busy = False
-        self.running = False
         self.task: int | None = None
         self.wake: anyio.Event | None = None
         self.scope: anyio.CancelScope | None = None
@@ -104,7 +103,9 @@ class Listeners:
 
     def remove(self, name: str, handler: Callable[..., Any]) -> None:
         """No later call starts. A handler that is not registered is fine."""
-        for listener in list(self._by_name.get(names.check(name), ())):
+        # A `once` that waits for its call is in no list any more, but at work.
+        working = [one for one in self._active if one.name == name]
+        for listener in (*self._by_name.get(names.check(name), ()), *working):
             if listener.handler == handler:
                 self._remove(listener)
 
@@ -135,8 +136,10 @@ class Listeners:
             listener.wake.set()
 
     def _take_out(self, listener: Listener) -> None:
-        self._by_name[listener.name].remove(listener)
-        self._routes.clear()
+        registered = self._by_name[listener.name]
+        if listener in registered:
+            registered.remove(listener)
+            self._routes.clear()
 
     # --- dispatch --------------------------------------------------------------------------
 
@@ -184,8 +187,8 @@ class Listeners:
         queue.put(event)
         if listener.wake is not None:
             listener.wake.set()
-        elif not listener.running:
-            listener.running = True
+        elif listener not in self._active:
+            self._active.add(listener)
             self._start(listener)
         # Told at the first drop and at each doubling: a report must not be a flood itself.
         if queue.dropped > before and (before == 0 or queue.dropped & (queue.dropped - 1) == 0):
@@ -205,9 +208,19 @@ class Listeners:
 
     # --- the task of a listener ------------------------------------------------------------
 
+    def resume(self) -> None:
+        """Tasks can run from now on: start those of listeners that have been given something."""
+        for listener in self._active:
+            self._start(listener)
+
+    def halt(self) -> None:
+        """No task runs any more: forget what waits for one."""
+        for listener in self._active:
+            listener.queue.clear()
+        self._active.clear()
+
     async def serve(self, listener: Listener) -> None:
         """Call a listener's handler for what waits and for what comes, until it is removed."""
-        self._active.add(listener)
         listener.task = anyio.get_current_task().id
         try:
             with anyio.CancelScope() as listener.scope:
@@ -224,7 +237,6 @@ class Listeners:
             self._active.discard(listener)
             listener.queue.clear()
             listener.wake = listener.scope = listener.task = None
-            listener.running = False
             self._rest()
 
     async def _call(self, listener: Listener, event: Any) -> None:
@@ -254,7 +266,8 @@ class Listeners:
         mine = anyio.get_current_task().id
         with anyio.move_on_after(within):
             while any(one.working for one in self._active if one.task != mine):
-                self._rested = anyio.Event()
+                if self._rested is None or self._rested.is_set():
+                    self._rested = anyio.Event()
                 await self._rested.wait()
         for one in self._active:
             if one.working and one.task != mine and one.scope is not None:

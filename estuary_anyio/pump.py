@@ -70,9 +70,16 @@ class Pump:
         self._stopping = False
         self._busy = False
         self._quiet: anyio.Event | None = None
+        self._last: TaskGroup | None = None
 
     async def run(self, farewell: Job) -> None:
         """Keep time and start what is to be started, until `stop`; then `farewell`, then the end."""
+        try:
+            await self._run(farewell)
+        finally:
+            self._abandon()
+
+    async def _run(self, farewell: Job) -> None:
         async with anyio.create_task_group() as tasks:
             while not self._stopping:
                 self._launch(tasks)
@@ -91,8 +98,18 @@ class Pump:
                 await checkpoint()
                 self.core.handle_timeout(now=self.clock())
                 self.settle()
+            self._launch(tasks)
+            self._last = tasks
             await farewell()
+            self._last = None
             tasks.cancel_scope.cancel()
+
+    def _abandon(self) -> None:
+        """Nothing is served any more: what is still open ends now, so that nobody waits for it."""
+        self._lives.clear()
+        self.core.disconnect(now=self.clock())
+        self.core.receive_eof(self.core.link, now=self.clock())
+        self.settle()
 
     def stop(self) -> None:
         """Let `run` come to its end."""
@@ -102,6 +119,9 @@ class Pump:
 
     def spawn(self, job: Job) -> None:
         """Run `job` in a task of the pump's; may be called from anywhere on the loop's thread."""
+        if self._last is not None:
+            self._last.start_soon(job)
+            return
         self._todo.append(job)
         if self._moved is not None:
             self._moved.set()
@@ -244,7 +264,7 @@ class _Life:
     def flush(self) -> None:
         """Write what the core has to send, as far as the transport takes it."""
         transport, link = self._transport, self._link
-        if transport is None or link is None or not link.wants_write:
+        if transport is None or link is None or not (transport.ready and link.wants_write):
             return
         while transport.ready and (data := link.data_to_send()):
             transport.write(data)

@@ -255,15 +255,19 @@ class Client:
 
     def _collect(self) -> None:
         """Pass on what the connection has told."""
-        connection = self._connection
-        while connection is not None and (event := connection.next_event()) is not None:
+        connection, asking = self._connection, bool(self._replies)
+        if connection is None:
+            return
+        told = connection.events
+        while told:
+            event = told.popleft()
             handler = _HANDLERS.get(type(event))
             if handler is None:
                 self._events.append(event)
                 self._replies.observe(event, self._now)
             else:
                 handler(self, event)
-        if self._replies:
+        if asking:
             self._send_waiting()
 
     def _on_server_error(self, message: ErrorEvent) -> None:

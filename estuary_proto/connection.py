@@ -91,7 +91,8 @@ class Connection:
         self._close_within = close_within
         self._timers = Timers()
         self._outbox = Outbox()
-        self._events: deque[Any] = deque()
+        self.events: deque[Any] = deque()
+        """What `next_event` takes from; for a parent that empties it in its own step."""
         self._assembler = socketio.Assembler()
         self._transcript = Transcript(text_mode)
         self._receipts = receipts_after
@@ -111,7 +112,7 @@ class Connection:
     @property
     def wants_read(self) -> bool:
         """False while so many events wait that reading should pause."""
-        return len(self._events) < MAX_EVENTS
+        return len(self.events) < MAX_EVENTS
 
     @property
     def wants_write(self) -> bool:
@@ -120,7 +121,7 @@ class Connection:
 
     def next_event(self) -> Any:
         """The next event, or None. Take them all after each call."""
-        return self._events.popleft() if self._events else None
+        return self.events.popleft() if self.events else None
 
     def next_frame(self) -> str | bytes | HangUp | None:
         """The next frame to send, or None.
@@ -129,9 +130,9 @@ class Connection:
         receipt SENT.
         """
         frame, settled, writable = self._outbox.pull()
-        self._events.extend(settled)
+        self.events.extend(settled)
         if writable:
-            self._events.append(Writable())
+            self.events.append(Writable())
         return frame
 
     # --- inputs ----------------------------------------------------------------------------
@@ -298,7 +299,7 @@ class Connection:
             self._maybe_ready()
         else:
             self._passed(Signal.JOIN)
-            self._events.append(JoinRequested(packet.data if isinstance(packet.data, dict) else {}))
+            self.events.append(JoinRequested(packet.data if isinstance(packet.data, dict) else {}))
 
     def _receive_refusal(self, packet: Packet, now: float) -> None:
         self._passed(Signal.JOIN_ERROR)
@@ -311,7 +312,7 @@ class Connection:
         self._passed(Signal.MESSAGE)
         if packet.id is not None and self._acks.pop(packet.id, None) is not None:
             self._rearm_acks()
-            self._events.append(AckSettled(packet.id, Outcome.OK, tuple(packet.data)))
+            self.events.append(AckSettled(packet.id, Outcome.OK, tuple(packet.data)))
 
     def _receive_event(self, data: list[Any], ident: int | None, now: float) -> None:
         message = messages.read(self._peer, data[0], data[1:])
@@ -320,17 +321,17 @@ class Connection:
             again, self.session = self._was_ready, message
             self._maybe_ready()
             if again:
-                self._events.append(message)
+                self.events.append(message)
         else:
             if self.state is not State.READY:  # Where a message changes nothing, by the table.
                 self._passed(Signal.MESSAGE)
             if self.role is Role.CLIENT:
                 self._tell(message, now)
             else:
-                self._events.append(message)
+                self.events.append(message)
         if ident is not None:
-            self._events.append(AckDue(ident))
-        if len(self._events) >= MAX_EVENTS:
+            self.events.append(AckDue(ident))
+        if len(self.events) >= MAX_EVENTS:
             self.reading_paused()
 
     def _tell(self, message: Any, now: float) -> None:
@@ -339,14 +340,14 @@ class Connection:
             assembled = self._transcript.feed(message)
             if assembled is not None:
                 if message.is_final:  # Whoever waits for the last text has the actions by then.
-                    self._events.extend(assembled.actions)
-                self._events.append(assembled.response)
+                    self.events.extend(assembled.actions)
+                self.events.append(assembled.response)
                 if not message.is_final:
-                    self._events.extend(assembled.actions)
+                    self.events.extend(assembled.actions)
             return
         if self._transcript.drops(message):
             return
-        self._events.append(message)
+        self.events.append(message)
         verdict = verdict_of(message)
         if verdict is not None:
             self._verdict = (verdict, now)
@@ -467,7 +468,7 @@ class Connection:
             assert self.session is not None  # The table leads here through SESSION only.
             self._was_ready = True
             self._timers.stop(Timer.CONNECT)
-            self._events.append(Ready(self.session))
+            self.events.append(Ready(self.session))
 
     def _expire(self, timer: Timer, now: float) -> None:
         if timer is Timer.ACK:
@@ -491,7 +492,7 @@ class Connection:
     def _expire_acks(self, now: float) -> None:
         for receipt in [r for r, at in self._acks.items() if at <= now]:
             del self._acks[receipt]
-            self._events.append(AckSettled(receipt, Outcome.TIMEOUT))
+            self.events.append(AckSettled(receipt, Outcome.TIMEOUT))
         self._rearm_acks()
 
     def _rearm_acks(self) -> None:
@@ -513,17 +514,17 @@ class Connection:
 
     def _dismissed(self, ending: Closed, now: float) -> None:
         """The peer has left: what still waits would reach nobody."""
-        self._events.extend(self._outbox.lose())
+        self.events.extend(self._outbox.lose())
         self._goodbye(ending, now, HangUp())
 
     def _finish(self, ending: Closed) -> None:
         """The end, once: settle what is open, tell, and be silent."""
         self.state = State.CLOSED
         self._timers.clear()
-        self._events.extend(self._outbox.lose())
-        self._events.extend(AckSettled(receipt, Outcome.LOST) for receipt in self._acks)
+        self.events.extend(self._outbox.lose())
+        self.events.extend(AckSettled(receipt, Outcome.LOST) for receipt in self._acks)
         self._acks.clear()
-        self._events.append(self._ending or ending)
+        self.events.append(self._ending or ending)
 
     def _judged(
         self, cause: Cause, text: str, now: float, details: Mapping[str, Any] | None = None

@@ -145,8 +145,6 @@ class WebSocketLink:
     Raises LocalProtocolError for a host, target or header that HTTP cannot carry.
     """
 
-    _short_way = True
-
     def __init__(
         self,
         core: FrameCore,
@@ -159,7 +157,7 @@ class WebSocketLink:
         user_agent: str = "estuary-anyio",
     ) -> None:
         self.core = core
-        self._is_client = role is Role.CLIENT
+        self._is_client = self._short_way = role is Role.CLIENT
         self._path = target.partition("?")[0]
         self._max_message_size = max_message_size
         self._ws = WSConnection(ConnectionType.CLIENT if self._is_client else ConnectionType.SERVER)
@@ -195,7 +193,9 @@ class WebSocketLink:
     @property
     def wants_write(self) -> bool:
         """Whether `data_to_send` has something to give, or something to settle by being asked."""
-        if self._out or self._pong is not None or self._phase is _Phase.ENDING:
+        if self._out or self._phase is _Phase.ENDING:
+            return True
+        if self._pong is not None and self._phase is _Phase.OPEN:
             return True
         return self._phase in _READING and self.core.wants_write
 
@@ -230,6 +230,12 @@ class WebSocketLink:
         """
         if self._phase is _Phase.IDLE:
             raise LocalProtocolError("start the WebSocketLink before it receives data")
+        if self._phase is _Phase.OPEN and not self._in and not self._unfinished:
+            # Nearly always it is whole texts, which need not be kept at all.
+            at = self._read_plain_texts(data, 0, now)
+            if at == len(data):
+                return
+            data = memoryview(data)[at:]
         fresh = len(self._in)
         self._in += data
         if self._phase is _Phase.GREETING:
@@ -305,9 +311,8 @@ class WebSocketLink:
 
     def _read_frames(self, now: float) -> None:
         data, at, total = self._in, 0, len(self._in)
-        plain = self._is_client and self._short_way
         while self._phase in _READING:
-            if plain and not self._unfinished:
+            if not self._unfinished:
                 at = self._read_plain_texts(data, at, now)
             head = read_head(data, at, masked=not self._is_client)
             if head is None:
@@ -328,12 +333,16 @@ class WebSocketLink:
                 at = end
         del data[:at]
 
-    def _read_plain_texts(self, data: bytearray, at: int, now: float) -> int:
+    def _read_plain_texts(
+        self, data: bytes | bytearray | memoryview, at: int, now: float
+    ) -> int:
         """Deliver the whole text messages that begin at `at`; the index where they end.
 
         The short way past wsproto, for what needs no rules: one final, unmasked text frame that is
         there to its last byte. At the first thing that is not so, the long way takes over.
         """
+        if not self._short_way:
+            return at
         total, limit, receive = len(data), self._max_message_size, self.core.receive
         while total - at >= 2 and data[at] == PLAIN_TEXT:
             length, body = data[at + 1], at + 2
@@ -347,7 +356,7 @@ class WebSocketLink:
             if end > total or length > limit:
                 break
             try:
-                text = data[body:end].decode()
+                text = str(data[body:end], "utf-8")
             except UnicodeDecodeError:
                 break
             at = end

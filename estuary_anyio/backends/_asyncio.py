@@ -63,8 +63,9 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         """The stream is open."""
         # uvloop's transports are none by inheritance.
         self._transport = cast("asyncio.Transport", transport)
-        # Ready then means that the kernel has everything, so a receipt tells the truth.
-        self._transport.set_write_buffer_limits(high=0)
+        # Ready then means that the kernel has everything, so a receipt tells the truth. Not 0: for
+        # the loops' TLS that is reached when nothing waits, and they would never resume.
+        self._transport.set_write_buffer_limits(high=1)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -72,6 +73,8 @@ class StreamTransport:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
+            # Cancelled from here on, the bytes are still whole and `aclose` sends them.
+            await trio.lowlevel.checkpoint_if_cancelled()
             data, self._unsent = self._unsent, b""
             try:
                 await self._stream.send_all(data)
@@ -84,6 +87,9 @@ class StreamTransport:
         """Close politely, and at once if that takes over a second."""
         self.ready = False
         with trio.move_on_after(1.0):
+            if self._unsent:  # Mostly the answer to a close frame.
+                with suppress(trio.BrokenResourceError):
+                    await self._stream.send_all(self._unsent)
             await self._stream.aclose()
             return
         await trio.aclose_forcefully(self._stream)

@@ -48,6 +48,7 @@ class TrioTransport:
         self.ready = True
         self._unsent = b""
         self._wake = trio.Event()
+        self._broken: OSError | None = None
 
     def write(self, data: bytes) -> None:
         """Send all of `data`, what does not go at once as soon as it can."""
@@ -70,6 +71,8 @@ class TrioTransport:
             nursery.start_soon(self._flush, sink)
             await self._read(sink)
             nursery.cancel_scope.cancel()
+        if self._broken is not None:  # Out here it leaves in no group.
+            raise self._broken
 
     async def _read(self, sink: Sink) -> None:
         sock, view = self._socket, shared_buffer()
@@ -79,8 +82,10 @@ class TrioTransport:
                 size = sock.recv_into(view)
             except (BlockingIOError, InterruptedError):
                 continue
-            except ConnectionError:
-                return  # A reset is an ending like any other; the core says what it means.
+            except OSError as error:
+                # A reset is an ending like any other; the core says what it means.
+                self._broken = None if isinstance(error, ConnectionError) else error
+                return
             if not size:
                 return
             sink.received(view[:size])

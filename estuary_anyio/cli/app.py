@@ -9,7 +9,7 @@ import click
 
 from estuary_proto.version import __version__
 
-from .exits import Exit, Stop
+from .exits import Exit, Stop, need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,8 +105,6 @@ def gateway(
     llm_model: str | None,
 ) -> int:
     """Serve characters on this machine, with no account and no network."""
-    from .exits import need
-
     need("gateway", "hypercorn")
     from .place import keys_in
     from .serving import serve
@@ -184,9 +182,12 @@ def chat(
         if context.get_parameter_source("api_key") is typed:
             raise click.UsageError("give --api-key or --api-key-file, not both")
         api_key = keys_in(api_key_file)[0]
+    place = Place(url, api_key, character, player)
+    if place.embedded:
+        need("gateway", "hypercorn")
     from .chat import chat as run_chat
 
-    return run_chat(Place(url, api_key, character, player), backend, once, timeout)
+    return run_chat(place, backend, once, timeout)
 
 
 @estuary.command(epilog=_EPILOG)
@@ -199,8 +200,6 @@ def chat(
 )
 def demo(backend: str, capture: Path | None) -> int:
     """See it work, and checked: streaming, memory, an interruption, a dropped connection."""
-    from .exits import need
-
     need("gateway", "hypercorn")
     from .demo import run_demo
 

@@ -137,7 +137,10 @@ class Chat:
                     flow = screen.answer(self._label)
                 flow.add(piece.text)
         except EstuaryError:
-            screen.break_off()
+            if screen.terminal:
+                screen.break_off()
+            elif reply.partial:
+                screen.close(flow)
             raise
         screen.close(flow)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from estuary_proto.config import EstuaryConfig, invalid
 
-from .exits import Exit, Stop, need
+from .exits import Exit, Stop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -43,7 +43,6 @@ class Place:
         if self.url:
             yield self._remote(self.url, player)
             return
-        need("gateway", "hypercorn")
         from estuary_anyio.gateway import serve_gateway
         from estuary_proto.gateway import DEFAULT_CHARACTER, Character, ServerConfig
 

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from anyio import CancelScope
     from anyio.abc import TaskGroup
 
-    import anyio
-
-from estuary_anyio.gateway import Gateway
+    from estuary_anyio.gateway import Gateway
 
 LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""

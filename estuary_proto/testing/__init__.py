@@ -6,6 +6,8 @@
     pair.connect()
     pair.advance(3600.0)          # an hour of heartbeats, at once
     pair.link.cut()               # the network falls; what was under way is lost
+
+`steps` brings a single connection to any state.
 """
 
 from __future__ import annotations

@@ -167,6 +167,7 @@ class Pair:
         self.answers = True
         self.max_steps = 1_000_000
         """How many deliveries and deadlines one `advance` may take."""
+        self._open: dict[int, Link] = {}
         self._dropped: set[int] = set()
         self._numbers = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -225,7 +226,7 @@ class Pair:
                 heappop(self._due)[2]()
             else:
                 self.client.handle_timeout(now=self.now)
-                for link in self.links.values():
+                for link in self._open.values():
                     link.server.handle_timeout(now=self.now)
             self.step()
         raise RuntimeError("the deadlines do not end")
@@ -238,8 +239,10 @@ class Pair:
             while (command := self.client.next_command()) is not None:
                 moved = True
                 self._obey(command)
-            for link in list(self.links.values()):
+            for link in list(self._open.values()):
                 moved = link._pull() or moved
+                if link.server.state is State.CLOSED and link.number != self.client.link:
+                    del self._open[link.number]  # Both of its ends are done.
             while (event := self.client.next_event()) is not None:
                 moved = True
                 self.events.append(event)
@@ -248,7 +251,7 @@ class Pair:
         times = [self._due[0][0]] if self._due else []
         if self.client.deadline is not None:
             times.append(self.client.deadline.at)
-        for link in self.links.values():
+        for link in self._open.values():
             if link.server.deadline is not None:
                 times.append(link.server.deadline.at)
         return min(times, default=None)
@@ -271,7 +274,7 @@ class Pair:
         if self.refusal is not None:
             self.client.dial_failed(number, self.refusal, now=self.now)
             return
-        link = self.links[number] = Link(self, number)
+        link = self.links[number] = self._open[number] = Link(self, number)
         link.server.start(now=self.now)
         self.client.opened(number, now=self.now)
         if number in self._dropped:

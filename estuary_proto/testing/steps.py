@@ -3,6 +3,8 @@
     conn = at(Role.CLIENT, State.READY)
     conn.receive("2", now=1.0)
     assert frames(conn) == ["3"]
+
+The peer's side of each step is written out as it travels.
 """
 
 from __future__ import annotations

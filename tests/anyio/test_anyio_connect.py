@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 import trustme
-from server import KEY, SESSION, Peer, serving
+from tests.anyio.server import KEY, SESSION, Peer, serving
 
 from estuary_anyio import (
     ConnectionState,

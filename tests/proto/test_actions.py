@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from estuary_proto.actions import MAX_TAG, ActionTag, TagFilter
@@ -86,6 +86,7 @@ PARTS = st.sampled_from(
 ) | st.text(max_size=3)
 
 
+@settings(deadline=None)
 @given(st.lists(PARTS), st.lists(st.integers(0, 60)))
 @example(['<action name="', "/>", "'", '"/>'], [3, 15, 16])
 def test_splitting_changes_nothing(parts: list[str], cuts: list[int]) -> None:
@@ -95,6 +96,7 @@ def test_splitting_changes_nothing(parts: list[str], cuts: list[int]) -> None:
     assert run(*pieces) == run(text) == run(*text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<acton/> \"'=", max_size=200))
 def test_without_a_tag_the_text_stays_whole(text: str) -> None:
     shown, tags = run(text)

@@ -681,7 +681,7 @@ def test_flooding_pauses_reading() -> None:
     pair.link.black_hole()
     pair.advance(46)  # The peer earns a second window for it.
     assert pair.client.wants_read
-    assert pair.client.is_connected
+    assert (pair.client.is_connected, reasons(pair)) == (True, [])
     pair.advance(45)
     assert reasons(pair) == ["heartbeat"]
 

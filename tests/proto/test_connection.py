@@ -383,6 +383,12 @@ def test_a_foreign_namespace_is_refused_and_ours_goes_on() -> None:
     assert (conn.state, events(conn)) == (State.OPENED, [])
 
 
+def test_the_longest_name_of_a_namespace() -> None:
+    conn, name = at(SERVER, State.OPENED), "/" + "x" * (MAX_NAMESPACE - 1)
+    conn.receive(f"40{name},", now=1.0)
+    assert len(frames(conn)) == 1
+
+
 def test_a_client_ignores_foreign_namespaces() -> None:
     conn = at(CLIENT, State.JOINING)
     conn.receive('40{"sid":"x"}', now=1.0)

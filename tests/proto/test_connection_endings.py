@@ -308,6 +308,15 @@ def test_goodbye_goes_behind_what_was_accepted() -> None:
     assert closed(conn).cause is Cause.CLIENT
 
 
+def test_after_a_goodbye_only_its_own_deadline_counts() -> None:
+    conn = ready()
+    conn.submit(SendText("x"), now=44.0, ack_within=0.5)
+    conn.close(now=44.0)
+    assert conn.deadline == Deadline(46.0, Timer.CLOSE)
+    conn.handle_timeout(now=45.0)
+    assert (conn.state, events(conn)) == (State.CLOSING, [])
+
+
 def test_an_unread_goodbye_loses_what_waits() -> None:
     conn = ready()
     receipt = conn.submit(SendText("never read"), now=1.0, ack_within=60.0)

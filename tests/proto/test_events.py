@@ -14,6 +14,7 @@ from estuary_proto.errors import (
     ReplyInterrupted,
     ReplyTimeout,
     SendBlocked,
+    WaitTimeout,
 )
 from estuary_proto.events import (
     Disconnected,
@@ -58,6 +59,7 @@ def test_credentials_do_not_show() -> None:
         (LocalProtocolError("x"), "PROTOCOL_ERROR"),
         (LocalProtocolError("x", ErrorCode.NOT_CONNECTED), "NOT_CONNECTED"),
         (SendBlocked("x"), "SEND_BUFFER_FULL"),
+        (WaitTimeout("x"), "TIMEOUT"),
         (RemoteProtocolError("x"), "PROTOCOL_ERROR"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estuary_proto.errors import SendBlocked
@@ -107,6 +107,15 @@ def test_a_full_buffer_refuses_and_then_has_room_again() -> None:
     assert box.waiting == 1
 
 
+def test_a_quarter_is_room_enough() -> None:
+    box = Outbox(limit=40)
+    for number in range(4):
+        box.message(["x" * 10], number)
+    with pytest.raises(SendBlocked):
+        box.message(["y"], 9)
+    assert [box.pull()[2] for _ in range(3)] == [False, False, True]
+
+
 def test_who_was_not_refused_is_not_told_of_room() -> None:
     box = Outbox(limit=100)
     box.message(["x" * 100], 1)
@@ -160,6 +169,7 @@ def test_what_is_lost_is_told_once_and_then_there_is_silence() -> None:
     assert box.lose() == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["message", "pair", "control", "pong", "pull", "lose"])))
 def test_every_receipt_settles_exactly_once(operations: list[str]) -> None:
     box, given_out, settled = Outbox(), 0, []

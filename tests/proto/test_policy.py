@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estuary_proto.errors import ErrorCode
@@ -118,6 +118,7 @@ def test_delays_double_up_to_the_ceiling() -> None:
 SECONDS = st.floats(0, 86400)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), SECONDS, SECONDS, st.floats(0, 1, exclude_max=True))
 def test_a_delay_stays_below_its_ceiling(n: int, base: float, top: float, chance: float) -> None:
     assert 0 <= retry_delay(n, base, top, chance) <= top

@@ -487,6 +487,16 @@ def test_a_reply_times_out_at_its_moment(talk: Talk) -> None:
     assert talk.told() == []
 
 
+def test_an_answer_in_time_leaves_no_deadline(talk: Talk) -> None:
+    talk.asks("one", timeout=20.0)
+    talk.asks("two", timeout=30.0)
+    talk.chunk("1", "m1", final=True)
+    assert talk.client.deadline == (talk.now + 30.0, Timer.REPLY)
+    talk.chunk("2", "m2", final=True)
+    assert talk.client.deadline is not None
+    assert talk.client.deadline.timer is Timer.HEARTBEAT
+
+
 def test_the_first_deadline_of_several_counts(talk: Talk) -> None:
     talk.asks("one", timeout=30.0)
     talk.asks("two", timeout=10.0)
@@ -532,7 +542,7 @@ def test_the_place_is_not_held_for_ever(talk: Talk) -> None:
 
 
 def test_a_server_cannot_make_us_remember_without_end(talk: Talk) -> None:
-    for number in range(3 * MAX_SEEN):
+    for number in range(MAX_SEEN + 100):
         talk.says(SttResponse(f"word {number}", True))
         talk.says(ResponseChunk("x", False, None, f"id{number}"))
     replies = talk.client._replies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estuary_proto.errors import RemoteProtocolError
@@ -216,6 +216,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(PIECES, st.booleans(), st.booleans())
 def test_delta_and_cumulative_show_the_same(pieces: list[str], says: bool, whole: bool) -> None:
     """`says`: the server sends string partials; `whole`: its last chunk repeats all."""
@@ -240,6 +241,7 @@ def test_delta_and_cumulative_show_the_same(pieces: list[str], says: bool, whole
     assert runs[0][0][-1][0] == shown
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_what_streamed_and_what_came_whole_are_the_same(pieces: list[str]) -> None:
     whole = "".join(pieces)

@@ -112,7 +112,7 @@ def opened(core: Core, **options: Any) -> WebSocketLink:
 class SlowLink(WebSocketLink):
     """Every frame the long way."""
 
-    _short_way = False
+    _short_way = property(lambda self: False, lambda self, value: None)
 
 
 def hear(answer: bytes, cuts: list[int] | None = None) -> tuple[WebSocketLink, Core]:
