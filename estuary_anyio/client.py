@@ -136,7 +136,9 @@ class EstuaryClient:
         trace: TracebackType | None,
     ) -> None:
         tasks, self._tasks = self._tasks, None
-        assert tasks is not None and self._pump is not None and self._ended is not None
+        assert tasks is not None
+        assert self._pump is not None
+        assert self._ended is not None
         with anyio.CancelScope(shield=True):
             if self._crash is None:
                 await self._leave()
@@ -174,7 +176,8 @@ class EstuaryClient:
             self._capture.close()
 
     async def _run(self) -> None:
-        assert self._pump is not None and self._ended is not None
+        assert self._pump is not None
+        assert self._ended is not None
         try:
             # Only `stop` ends it: whoever is cancelled still says goodbye first.
             with anyio.CancelScope(shield=True):
@@ -524,6 +527,6 @@ def _warn_of_plain_http(config: EstuaryConfig) -> None:
     loopback = config.host == "localhost" or config.host.startswith(("127.", "::1"))
     if not config.secure and not loopback:
         warnings.warn(
-            f"the key travels to {config.host} in clear: use https, unless that is your own network",
+            f"the key travels to {config.host} in clear: use https, or trust your own network",
             stacklevel=3,
         )

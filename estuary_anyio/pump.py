@@ -73,7 +73,7 @@ class Pump:
         self._last: TaskGroup | None = None
 
     async def run(self, farewell: Job) -> None:
-        """Keep time and start what is to be started, until `stop`; then `farewell`, then the end."""
+        """Keep time, start what is to be started, until `stop`; then `farewell`, then the end."""
         try:
             await self._run(farewell)
         finally:

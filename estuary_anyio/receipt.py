@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from estuary_proto.events import Outcome
-
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from estuary_proto.events import Outcome
 
 
 class Receipt:

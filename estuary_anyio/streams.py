@@ -29,8 +29,8 @@ class Watcher(Protocol):
 class EventStream(Generic[T]):
     """Events of some classes, in the order of the wire: `async for event in client.events(…)`.
 
-    It listens from the moment it is made, ends when the client has disconnected for good, and may be
-    left at any time. A reader that falls 10,000 events behind loses the oldest; `dropped` counts
+    It listens from the moment it is made, ends when the client has disconnected for good, and may
+    be left at any time. A reader that falls 10,000 events behind loses the oldest; `dropped` counts
     them.
     """
 

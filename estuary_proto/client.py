@@ -2,7 +2,7 @@
 
     client = Client(config, seed=7)
     client.connect(now=t)
-    client.next_command()                     # Dial(link=1, host, port, secure, target) | Drop(link)
+    client.next_command()                     # Dial(link=1, host, port, …) | Drop(link)
     client.opened(1, now=t)                   # the WebSocket of link 1 is open
     client.receive(1, '0{"sid":…}', now=t)    # inputs carry the link's number …
     client.next_frame(1)                      # … and so do pulls
@@ -256,9 +256,7 @@ class Client:
     def _collect(self) -> None:
         """Pass on what the connection has told."""
         connection, asking = self._connection, bool(self._replies)
-        if connection is None:
-            return
-        told = connection.events
+        told = _NOTHING if connection is None else connection.events
         while told:
             event = told.popleft()
             handler = _HANDLERS.get(type(event))
@@ -424,6 +422,9 @@ class Client:
     def life(self, link: int) -> Life:
         """One link, with the verbs of a `Connection`."""
         return Life(self, link)
+
+
+_NOTHING: deque[Any] = deque()
 
 
 class Life:

@@ -107,7 +107,7 @@ class SessionCapabilities:
     speaker: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """The wire form. `client_action` is always true: without it the server falls back to tags."""
+        """The wire form. `client_action` is always true: the server falls back to tags else."""
         return {
             "version": "1",
             "camera": self.camera,

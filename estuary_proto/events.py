@@ -1,7 +1,7 @@
 """What a core tells that is not a message of the peer, and what it asks for.
 
-Messages (`estuary_proto.models`) and these values come out of `next_event()` in one order. Those with
-a `NAME` are events for the user too: the driver hands them to listeners of that name.
+Messages (`estuary_proto.models`) and these values come out of `next_event()` in one order. Those
+with a `NAME` are events for the user too: the driver hands them to listeners of that name.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ ENDINGS: Final = MappingProxyType(
 )
 
 GOING_AWAY: Final = frozenset({1001, 1012, 1013})
-"""WebSocket close codes of a server that restarts or is overloaded (RFC 6455 7.4.1 and registry)."""
+"""WebSocket close codes of a server that restarts or is overloaded (RFC 6455 7.4.1)."""
 
 VERDICT_HOLDS: Final = 10.0
 """Seconds in which a disconnect belongs to the verdict that was announced before it."""
@@ -91,7 +91,7 @@ _VERDICTS: Final = MappingProxyType(
 
 
 def verdict_of(message: Any) -> Verdict | None:
-    """What `message` says about the coming end, or None (PROTOCOL 3; moderation: terminated only)."""
+    """What `message` says about the coming end, or None (PROTOCOL 3)."""
     found = _VERDICTS.get(getattr(message, "NAME", ""))
     if found is None or (found[0] is Cause.MODERATION and message.level != "terminated"):
         return None

@@ -17,7 +17,7 @@ class Timer(Enum):
     CONNECT = "connect"
     """From the first byte of an attempt to its session (both roles)."""
     HEARTBEAT = "heartbeat"
-    """Client: pingInterval + pingTimeout after the last ping. Server: pingTimeout after our ping."""
+    """Client: pingInterval + pingTimeout after a ping. Server: pingTimeout after our ping."""
     PING = "ping"
     """Server: pingInterval after the last pong, the next ping is due."""
     CLOSE = "close"
@@ -47,7 +47,7 @@ class Timers:
     def __init__(self) -> None:
         self._at: dict[Timer, float] = {}
         self.next: Deadline | None = None
-        """The earliest deadline, or None. Kept, since it is asked for far more often than changed."""
+        """The earliest deadline, or None. Kept: it is asked for far more often than changed."""
 
     def start(self, timer: Timer, at: float) -> None:
         """Set `timer` to go off at `at`, whether or not it was running."""

@@ -1,11 +1,12 @@
 """From streamed chunks to text: one assembled answer per message id (API 5, PROTOCOL C1, C2).
 
-Servers disagree on what the text of a chunk means: all of it so far (cumulative) or only what is new
-(delta). The rules, decided once a message and then kept:
+Servers disagree on what the text of a chunk means: all of it so far (cumulative) or only what is
+new (delta). The rules, decided once a message and then kept:
 
 1. A string `partial` is evidence: `text == assembled + partial` says cumulative; `text == partial`
    with something assembled before says delta.
-2. Without it, a `text` that properly extends what is assembled says cumulative, anything else delta.
+2. Without it, a `text` that properly extends what is assembled says cumulative, anything else
+   delta.
 3. A final text that is not empty stands for the whole message, whatever came before.
 
 Inline action tags are taken out on the way; each is reported once.

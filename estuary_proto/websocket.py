@@ -145,6 +145,9 @@ class WebSocketLink:
     Raises LocalProtocolError for a host, target or header that HTTP cannot carry.
     """
 
+    SHORT_WAY = True
+    """Whole texts need not pass wsproto; False takes every frame through it, to the same effect."""
+
     def __init__(
         self,
         core: FrameCore,
@@ -157,7 +160,8 @@ class WebSocketLink:
         user_agent: str = "estuary-anyio",
     ) -> None:
         self.core = core
-        self._is_client = self._short_way = role is Role.CLIENT
+        self._is_client = role is Role.CLIENT
+        self._short_way = self.SHORT_WAY and self._is_client
         self._path = target.partition("?")[0]
         self._max_message_size = max_message_size
         self._ws = WSConnection(ConnectionType.CLIENT if self._is_client else ConnectionType.SERVER)
@@ -333,9 +337,7 @@ class WebSocketLink:
                 at = end
         del data[:at]
 
-    def _read_plain_texts(
-        self, data: bytes | bytearray | memoryview, at: int, now: float
-    ) -> int:
+    def _read_plain_texts(self, data: bytes | bytearray | memoryview, at: int, now: float) -> int:
         """Deliver the whole text messages that begin at `at`; the index where they end.
 
         The short way past wsproto, for what needs no rules: one final, unmasked text frame that is

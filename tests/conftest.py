@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BACKENDS = [
     pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
@@ -19,3 +23,19 @@ if sys.platform != "win32":
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """The event loop of an async test."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[dict[str, str]]:
+    """A gateway in a process of its own, and the environment that leads to it."""
+    command = [sys.executable, "-m", "estuary_anyio", "gateway", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().rpartition(" ")[2].strip()
+        yield {
+            "ESTUARY_SERVER_URL": url,
+            "ESTUARY_API_KEY": "est_dev",
+            "ESTUARY_CHARACTER_ID": "demo",
+            "ESTUARY_PLAYER_ID": "reader",
+        }
+        process.terminate()

@@ -7,12 +7,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
@@ -21,22 +17,6 @@ COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in co
 
 BY_CI = ("estuary demo", "-m pytest")
 """Commands that `.ci/run` reads from the README and runs as they stand."""
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[dict[str, str]]:
-    """A gateway in a process of its own, and the environment that leads to it."""
-    command = [sys.executable, "-m", "estuary_anyio", "gateway", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().rpartition(" ")[2].strip()
-        yield {
-            "ESTUARY_SERVER_URL": url,
-            "ESTUARY_API_KEY": "est_dev",
-            "ESTUARY_CHARACTER_ID": "demo",
-            "ESTUARY_PLAYER_ID": "reader",
-        }
-        process.terminate()
 
 
 def test_there_is_something_to_test() -> None:

@@ -63,6 +63,7 @@ class Demo:
         self._brain = brain
         self.lines: list[str] = []
         self._counted = Counted()
+        self._faults: list[EstuaryError] = []
         self._label = ""
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
@@ -76,6 +77,7 @@ class Demo:
             )
             async with EstuaryClient(config, capture=self.lines.append) as client:
                 client.on("interrupt", self._counted.confirmed.append)
+                client.on("error", self._faults.append)
                 with scope:
                     await self._converse(client, config, gateway)
         if scope.cancelled_caught:
@@ -190,6 +192,7 @@ class Demo:
         return await self._recall(client) + ", after all that"
 
     async def _summary(self) -> str:
+        check(not self._faults, "; ".join(map(explain, self._faults)))
         return show_figures(self.screen, self.lines, self._counted)
 
     async def _ask(

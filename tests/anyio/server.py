@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SESSION = SessionInfo("session", "conversation", "character", "player")
+WELCOME = Admit(SESSION)
 HANDSHAKE = Open("sid", (), 25.0, 20.0, 2**20)
 KEY = "est_secret_key"
 
@@ -60,7 +61,7 @@ class Peer:
 
     # --- what a script may do ----------------------------------------------------------------
 
-    async def converse(self, answer: Admit | Refuse | None = Admit(SESSION)) -> None:
+    async def converse(self, answer: Admit | Refuse | None = WELCOME) -> None:
         """Serve until the client has gone; a join is met with `answer`, or with silence."""
         self.link.start(anyio.current_time())
         try:

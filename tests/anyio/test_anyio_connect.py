@@ -12,9 +12,9 @@ import pytest
 import trio
 import trio.testing
 import trustme
-from tests.anyio.server import KEY, SESSION, Peer, serving
 
 from estuary_anyio import (
+    BotResponse,
     ConnectionState,
     Disconnected,
     ErrorCode,
@@ -26,6 +26,7 @@ from estuary_anyio import (
 )
 from estuary_anyio.dial import explain
 from estuary_proto import Admit, JoinRequested, Refuse, SendText
+from tests.anyio.server import KEY, SESSION, Peer, serving
 
 AUTHORITY = trustme.CA()
 
@@ -160,7 +161,7 @@ async def test_tls_both_ways() -> None:
         async with EstuaryClient(server.config(), ssl_context=client_context()) as client:
             await client.connect()
             peer = await server.peer()
-            heard = client.events()
+            heard = client.events(BotResponse)
             assert await client.send_text(text) is Outcome.SENT
             assert (await peer.get(SendText)).text == text
             await peer.emit("bot_response", text=text, is_final=True, message_id="m")

@@ -15,7 +15,6 @@ import anyio.to_thread
 import pytest
 import trio
 import trio.testing
-from tests.anyio.server import SESSION, Peer, serving
 
 from estuary_anyio import (
     Connected,
@@ -27,8 +26,10 @@ from estuary_anyio import (
     EstuaryError,
     LocalProtocolError,
     Outcome,
+    StateChanged,
 )
 from estuary_proto import JoinRequested, Refuse, SendText
+from tests.anyio.server import SESSION, Peer, serving
 
 
 def living() -> int:
@@ -238,7 +239,7 @@ async def test_native_cancellation_of_the_body() -> None:
 
 async def test_disconnect_ends_a_pending_connect() -> None:
     async with serving(mute) as server, EstuaryClient(server.config()) as client:
-        events = client.events()
+        events = client.events(StateChanged)
         errors: list[EstuaryError] = []
 
         async def connect() -> None:

@@ -47,6 +47,10 @@ class Core:
         self.frames = deque(frames)
         self.asked = 0
 
+    @property
+    def wants_write(self) -> bool:
+        return bool(self.frames)
+
     def start(self, *, now: float) -> None:
         self.calls.append(("start", now))
 
@@ -112,7 +116,7 @@ def opened(core: Core, **options: Any) -> WebSocketLink:
 class SlowLink(WebSocketLink):
     """Every frame the long way."""
 
-    _short_way = property(lambda self: False, lambda self, value: None)
+    SHORT_WAY = False
 
 
 def hear(answer: bytes, cuts: list[int] | None = None) -> tuple[WebSocketLink, Core]:
