@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+    from estuary_anyio import EstuaryClient
     from estuary_proto import Refuse
 
 T = TypeVar("T")
@@ -261,3 +262,16 @@ async def serving(
         tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+async def after(
+    client: EstuaryClient,
+    event: type[T],
+    action: Callable[..., Awaitable[Any]],
+    *args: Any,
+    where: Callable[[T], bool] | None = None,
+) -> T:
+    """Wait for an event that `action` brings about; it is listened for before that begins."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(action, *args)
+        return await client.wait_for(event, where, timeout=5)

@@ -272,9 +272,9 @@ async def test_disconnect_ends_the_wait_for_the_next_attempt() -> None:
             await client.connect()
             await (await server.peer()).cut()
             await client.wait_for(Disconnected)
-            assert client.state is ConnectionState.RECONNECTING
+            assert client.state == "reconnecting"
             await client.disconnect()
-            assert client.state is ConnectionState.DISCONNECTED
+            assert client.state == "disconnected"
             assert heard[-1] == "connection_state_changed"
             assert heard.count("disconnected") == 1
             assert "error" not in heard
