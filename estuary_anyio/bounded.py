@@ -22,7 +22,7 @@ class BoundedQueue:
         self._items: deque[tuple[Any, int]] = deque()
         self._bytes = 0
         self._audio = 0
-        self.dropped = 0
+        self.dropped: int = 0
 
     def __len__(self) -> int:
         return len(self._items)

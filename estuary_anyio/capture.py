@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from estuary_proto.config import EstuaryConfig
 
-logger = logging.getLogger("estuary_anyio")
+logger: logging.Logger = logging.getLogger("estuary_anyio")
 
 
 class CaptureFile:
@@ -40,7 +40,7 @@ class CaptureFile:
         if self._path is not None:
             self._file = self._path.open("w", encoding="utf-8", buffering=1)
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self.core = Recorder(config, write, seed=seed, path=path, started=started)
+        self.core: Recorder = Recorder(config, write, seed=seed, path=path, started=started)
 
     def _write(self, line: str) -> None:
         if self._broken or self._path is None:

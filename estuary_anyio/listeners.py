@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .streams import Watcher
 
-logger = logging.getLogger("estuary_anyio")
+logger: logging.Logger = logging.getLogger("estuary_anyio")
 
 
 class Listener:
@@ -37,15 +37,15 @@ class Listener:
     )  # fmt: skip
 
     def __init__(self, name: str, handler: Callable[..., Any], once: bool) -> None:
-        self.name = name
-        self.handler = handler
-        self.once = once
-        self.arguments = names.arguments(name)
+        self.name: str = name
+        self.handler: Callable[..., Any] = handler
+        self.once: bool = once
+        self.arguments: Callable[[Any], tuple[Any, ...]] = names.arguments(name)
         call = type(handler).__call__ if not inspect.isroutine(handler) else None
         self.is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
-        self.queue = BoundedQueue()
-        self.removed = False
-        self.busy = False
+        self.queue: BoundedQueue = BoundedQueue()
+        self.removed: bool = False
+        self.busy: bool = False
         self.task: int | None = None
         self.wake: anyio.Event | None = None
         self.scope: anyio.CancelScope | None = None
@@ -67,7 +67,7 @@ class Emitted:
     __slots__ = ("args",)
 
     def __init__(self, args: tuple[Any, ...]) -> None:
-        self.args = args
+        self.args: tuple[Any, ...] = args
 
 
 class _Pending:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .backends import Backend, Transport
 
-logger = logging.getLogger("estuary_anyio")
+logger: logging.Logger = logging.getLogger("estuary_anyio")
 
 Job: TypeAlias = "Callable[[], Coroutine[Any, Any, None]]"
 
@@ -54,7 +54,7 @@ class Pump:
         max_message_size: int,
     ) -> None:
         self.core = core
-        self.clock = backend.clock
+        self.clock: Callable[[], float] = backend.clock
         self._backend = backend
         self._tell = tell
         self._rested = rested

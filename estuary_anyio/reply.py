@@ -39,7 +39,7 @@ class Reply:
         """The message that answers; None until it has begun."""
         self.actions: list[CharacterAction] = []
         """What the character has done with this answer so far."""
-        self.partial = ""
+        self.partial: str = ""
         """The text so far."""
         self.end: ReplyEnd | None = None
         """How it ended; None while it goes on."""

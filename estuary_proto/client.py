@@ -55,9 +55,9 @@ class Client:
 
     def __init__(self, config: EstuaryConfig, *, seed: int = 0, path: str = "/socket.io/") -> None:
         self.config = config
-        self.state = ConnectionState.DISCONNECTED
+        self.state: ConnectionState = ConnectionState.DISCONNECTED
         self.session: SessionInfo | None = None
-        self.link = 0
+        self.link: int = 0
         self._path = path
         self._random = Random(seed)
         self._timers = Timers()

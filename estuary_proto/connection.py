@@ -82,7 +82,7 @@ class Connection:
             raise LocalProtocolError("handshake= is the server's to give, and only the server's")
         self.role = role
         self._peer = role.other
-        self.state = State.IDLE
+        self.state: State = State.IDLE
         self.session: SessionInfo | None = None
         self.handshake = handshake
         # Encoded now, so that credentials which no packet can hold raise at the caller.
@@ -380,7 +380,7 @@ class Connection:
         if ack_within is not None:
             self._acks[receipt] = now + ack_within
             self._rearm_acks()
-        if signal is Signal.SESSION:
+        if isinstance(message, SessionInfo):
             self.session = message
         self._advance(signal)
         self._maybe_ready()

@@ -69,10 +69,12 @@ class Goodbye(Protocol):
     @property
     def code(self) -> int:
         """The close code (RFC 6455, 7.4)."""
+        ...
 
     @property
     def reason(self) -> str:
         """Why, for people; cut to 123 bytes of UTF-8."""
+        ...
 
 
 class FrameCore(Protocol):
@@ -85,10 +87,12 @@ class FrameCore(Protocol):
     @property
     def wants_read(self) -> bool:
         """False: stop reading until events have been taken."""
+        ...
 
     @property
     def wants_write(self) -> bool:
         """False: `next_frame` has nothing to give, and nothing to settle."""
+        ...
 
     def start(self, *, now: float) -> None:
         """The WebSocket is open."""

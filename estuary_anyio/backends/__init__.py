@@ -49,11 +49,13 @@ class Backend(Protocol):
     @property
     def clock(self) -> Callable[[], float]:
         """Monotonic seconds, the same that the loop's own deadlines use."""
+        ...
 
     async def open(
         self, host: str, port: int, tls: ssl.SSLContext | None, server_name: str
     ) -> Transport:
         """Connect; raises OSError (ssl.SSLError, socket.gaierror among them)."""
+        ...
 
 
 def current_backend() -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ def run(job: Job, backend: str, on_signal: OnSignal) -> int:
         need("trio", "trio")
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             # A character may say what this terminal cannot write.
             stream.reconfigure(errors="replace")
     try:
@@ -67,11 +68,12 @@ async def _guarded(job: Job, on_signal: OnSignal) -> int:
         except NotImplementedError:  # A loop on Windows: Ctrl-C is KeyboardInterrupt there.
             task_status.started()
 
+    finished = Exit.FAILED
     async with anyio.create_task_group() as tasks:
         await tasks.start(watch)
-        status = await job(tasks, scope)
+        finished = await job(tasks, scope)
         tasks.cancel_scope.cancel()
-    return status if ended is None else ended
+    return finished if ended is None else ended
 
 
 def _only(error: BaseException) -> BaseException:

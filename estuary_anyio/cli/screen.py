@@ -100,9 +100,9 @@ class Screen:
     """The two streams of a program. `terminal` says whether answers go to one."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
-        self.out = _console(out or sys.stdout)
-        self.err = _console(err or sys.stderr)
-        self.terminal = self.out.is_terminal
+        self.out: Console = _console(out or sys.stdout)
+        self.err: Console = _console(err or sys.stderr)
+        self.terminal: bool = self.out.is_terminal
         # The terminal on which a line has begun, and the prompt if it is one.
         self._open: Console | None = None
         self._prompt: str | None = None

@@ -36,7 +36,7 @@ class GatewayApp:
         brain: Brain | None = None,
         memory: MemoryStore | None = None,
     ) -> None:
-        self.config = config or ServerConfig()
+        self.config: ServerConfig = config or ServerConfig()
         if memory is None:
             memory = MemoryStore(self.config.max_players, self.config.max_facts)
         self.memory = memory

@@ -33,6 +33,7 @@ class Brain(Protocol):
 
     def stream(self, ask: AskBrain) -> AsyncGenerator[str, None]:
         """The reply to `ask`, piece by piece. Closed early when the reply is interrupted."""
+        ...
 
 
 class Link:

@@ -58,7 +58,7 @@ class OpenAIBrain:
         *,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self.settings = settings or OpenAISettings()
+        self.settings: OpenAISettings = settings or OpenAISettings()
         self._client = http_client
 
     async def stream(self, ask: AskBrain) -> AsyncGenerator[str, None]:

@@ -80,8 +80,8 @@ class Gateway:
     def __init__(self, config: GatewayConfig, app: GatewayApp, port: int) -> None:
         mind = app.config
         self.port = port
-        self.api_key = mind.api_keys[0]
-        self.character_id = next(iter(mind.characters))
+        self.api_key: str = mind.api_keys[0]
+        self.character_id: str = next(iter(mind.characters))
         self.memory: MemoryStore = app.memory
         self._host = config.host
         self._app = app

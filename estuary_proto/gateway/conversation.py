@@ -35,6 +35,7 @@ class Outlet(Protocol):
     @property
     def has_room(self) -> bool:
         """False while something is kept: make no more chunks then."""
+        ...
 
 
 class Conversation:

@@ -45,7 +45,7 @@ class RulesBrain:
     __slots__ = ("_orders", "_seed", "name")
 
     def __init__(self, seed: int = 0, name: str = "Wren") -> None:
-        self.name = name
+        self.name: str = name
         self._seed = seed
         self._orders: dict[Sequence[str], list[str]] = {}
 

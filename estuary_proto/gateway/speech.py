@@ -32,10 +32,10 @@ class Speech:
         interval: float = 0.0,
         interjection: bool = False,
     ) -> None:
-        self.turn = turn
-        self.message_id = message_id
-        self.interjection = interjection
-        self.spoken = ""
+        self.turn: int = turn
+        self.message_id: str = message_id
+        self.interjection: bool = interjection
+        self.spoken: str = ""
         self._interval = interval
         self._at = now
         self._pieces: deque[str] = deque()

@@ -50,12 +50,14 @@ class Link:
 
     def __init__(self, pair: Pair, number: int) -> None:
         self.number = number
-        self.server = Connection(Role.SERVER, handshake=pair.handshake, connect_within=15.0)
+        self.server: Connection = Connection(
+            Role.SERVER, handshake=pair.handshake, connect_within=15.0
+        )
         self.heard: list[Any] = []
         self.sent: list[str | bytes | HangUp] = []
         self.got: list[str | bytes | HangUp] = []
         self.stalled: set[Role] = set()
-        self.alive = True
+        self.alive: bool = True
         """False once the wire is gone or silent: nothing new gets into it."""
         self._pair = pair
         self._epoch = 0
@@ -155,11 +157,11 @@ class Pair:
         seed: int = 0,
         start: float = 100.0,
     ) -> None:
-        self.now = start
+        self.now: float = start
         self.latency = latency
         self.serve = serve
-        self.handshake = handshake or Open("engine-session")
-        self.client = Client(config, seed=seed)
+        self.handshake: Open = handshake or Open("engine-session")
+        self.client: Client = Client(config, seed=seed)
         self.events: list[Any] = []
         self.dials: list[Dial] = []
         self.links: dict[int, Link] = {}

@@ -27,7 +27,7 @@ from estuary_proto.models import SessionInfo
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from anyio.abc import ByteStream
 
@@ -267,11 +267,12 @@ async def serving(
 async def after(
     client: EstuaryClient,
     event: type[T],
-    action: Callable[..., Awaitable[Any]],
+    action: Callable[..., Coroutine[Any, Any, Any]],
     *args: Any,
     where: Callable[[T], bool] | None = None,
 ) -> T:
     """Wait for an event that `action` brings about; it is listened for before that begins."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(action, *args)
-        return await client.wait_for(event, where, timeout=5)
+        found = await client.wait_for(event, where, timeout=5)
+    return found

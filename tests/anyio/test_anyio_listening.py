@@ -16,6 +16,7 @@ from estuary_anyio import (
     Disconnected,
     EstuaryClient,
     EstuaryError,
+    EventStream,
     Fault,
     ListenerOverflow,
     SttResponse,
@@ -81,7 +82,7 @@ async def test_registration() -> None:
     async with serving() as server, EstuaryClient(server.config()) as client:
         log: list[Any] = []
         note = log.append
-        assert client.once("stt_response", note) is note  # type: ignore[func-returns-value]
+        assert client.once("stt_response", note) is note
         client.on("unknown_event", note)
         assert client.listener_count("stt_response") == 1
 
@@ -121,7 +122,7 @@ async def test_an_unknown_name_is_refused(name: str, says: str) -> None:
             with pytest.raises(ValueError, match=says):
                 use(name, print)
         with pytest.raises(TypeError, match="the handler of 'error' is int, not callable"):
-            client.on("error", 5)  # type: ignore[type-var]
+            client.on("error", 5)  # type: ignore[call-overload]
 
 
 def raise_error(*_: object) -> None:
@@ -265,14 +266,15 @@ def test_the_oldest_audio_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_events_end_with_the_conversation() -> None:
     async with serving() as server:
         async with EstuaryClient(server.config(auto_reconnect=False)) as client:
-            everything, texts = client.events(), client.events(BotResponse)
+            everything: EventStream[Any] = client.events()
+            texts = client.events(BotResponse)
             await client.connect()
             peer = await server.peer()
             await peer.emit("bot_response", text="x", is_final=True, message_id="m")
             assert (await anext(texts)).text == "x"
             await peer.cut()
             assert [event async for event in texts] == []
-            names = [event.NAME async for event in everything]  # type: ignore[attr-defined]
+            names = [event.NAME async for event in everything]
             assert names[2:4] == ["connected", "bot_response"]
             assert names[-1] == "disconnected"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -131,7 +133,7 @@ async def test_concurrent_questions_are_answered_in_order() -> None:
         assert [(await reply.final()).text for reply in replies] == ["A", "B"]
 
 
-ENDINGS = {
+ENDINGS: dict[str, Any] = {
     "interrupt": (
         ("interrupt", {"message_id": "m", "reason": "barge_in"}),
         ReplyInterrupted,
@@ -166,7 +168,7 @@ async def test_a_reply_that_ends_early_says_how(ending: str) -> None:
         with pytest.raises(kind) as raised:
             await reply.final()
         assert raised.value.code is code
-        assert raised.value.partial == partial  # type: ignore[attr-defined]
+        assert raised.value.partial == partial
         with pytest.raises(kind):
             async for _ in reply:
                 pass

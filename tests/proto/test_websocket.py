@@ -890,3 +890,22 @@ def test_the_judge_reads_what_we_mask(message: str | bytes) -> None:
     assert isinstance(read, judge_frames.Frame)
     assert bytes(read.data) == (message.encode() if isinstance(message, str) else message)
     assert (read.opcode is judge_frames.Opcode.TEXT) is isinstance(message, str)
+
+
+def test_wants_write_follows_what_there_is_to_say() -> None:
+    core = Core()
+    link = WebSocketLink(core, host="h")
+    assert link.wants_write  # The handshake.
+    link.start(now=0)
+    link.receive_data(accept(link.data_to_send()), now=0)
+    assert not link.wants_write
+    core.frames.append("text")
+    assert link.wants_write
+    assert link.data_to_send()
+    assert not link.wants_write
+    link.receive_data(b"\x89\x00", now=0)  # A ping wants its pong.
+    assert link.wants_write
+    assert link.data_to_send()[:1] == b"\x8a"
+    link.receive_eof(now=0)
+    core.frames.append("late")
+    assert not link.wants_write
