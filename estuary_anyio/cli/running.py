@@ -68,7 +68,7 @@ async def _guarded(job: Job, on_signal: OnSignal) -> int:
         except NotImplementedError:  # A loop on Windows: Ctrl-C is KeyboardInterrupt there.
             task_status.started()
 
-    finished = Exit.FAILED
+    finished: int = Exit.FAILED
     async with anyio.create_task_group() as tasks:
         await tasks.start(watch)
         finished = await job(tasks, scope)
