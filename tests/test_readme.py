@@ -18,6 +18,9 @@ COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in co
 BY_CI = ("estuary demo", "-m pytest")
 """Commands that `.ci/run` reads from the README and runs as they stand."""
 
+FOR_FIGURES = (".[bench]", "-m tests.bench")
+"""Commands that take minutes and a peer to measure against; `test_bench` runs them in small."""
+
 
 def test_there_is_something_to_test() -> None:
     assert len(PROGRAMS) >= 6
@@ -42,7 +45,7 @@ def test_program(number: int, gateway: dict[str, str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command: str, gateway: dict[str, str]) -> None:
-    if any(part in command for part in BY_CI) or command.startswith("export "):
+    if any(part in command for part in BY_CI + FOR_FIGURES) or command.startswith("export "):
         return
     script, *arguments = command.split()
     assert script == ".venv/bin/estuary", f"nobody runs this command: {command}"
