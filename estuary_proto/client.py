@@ -103,11 +103,11 @@ class Client:
         """The next event, or None. Take them all after each call."""
         return self._events.popleft() if self._events else None
 
-    def next_frame(self, link: int) -> str | bytes | HangUp | None:
+    def next_frame(self, link: int, *, batch: bool = False) -> str | bytes | HangUp | None:
         """The next frame for this link, or None; see `Connection.next_frame`."""
         if self._connection is None or link != self.link:
             return None
-        frame = self._connection.next_frame()
+        frame = self._connection.next_frame(batch=batch)
         self._collect()
         return frame
 
@@ -480,9 +480,9 @@ class Life:
         """The client's next event, or None."""
         return self._core.next_event()
 
-    def next_frame(self) -> str | bytes | HangUp | None:
+    def next_frame(self, *, batch: bool = False) -> str | bytes | HangUp | None:
         """The next frame to send, or None."""
-        frame: str | bytes | HangUp | None = self._core.next_frame(self._link)
+        frame: str | bytes | HangUp | None = self._core.next_frame(self._link, batch=batch)
         return frame
 
 

@@ -123,13 +123,14 @@ class Connection:
         """The next event, or None. Take them all after each call."""
         return self.events.popleft() if self.events else None
 
-    def next_frame(self) -> str | bytes | HangUp | None:
+    def next_frame(self, *, batch: bool = False) -> str | bytes | HangUp | None:
         """The next frame to send, or None.
 
-        Asking again says that the frame before has been handed to the transport; only then is its
-        receipt SENT.
+        Asking again says that the frames before have been handed to the transport; only then are
+        their receipts SENT. With `batch` the frame asked for goes with them in one write, and says
+        nothing yet.
         """
-        frame, settled, writable = self._outbox.pull()
+        frame, settled, writable = self._outbox.pull(batch=batch)
         self.events.extend(settled)
         if writable:
             self.events.append(Writable())

@@ -6,8 +6,9 @@ Three rules:
    attachments are one unit that nothing comes between.
 2. Control is never refused, but bounded: one pending pong (the newest answers for all), and a limit
    on acks, past which the peer is at fault. Messages are refused when the buffer is full.
-3. A frame stays ours until it is pulled, and a pull says that the frame before it has been handed
-   on. So a receipt settles once: SENT at that pull, or LOST when the connection falls first.
+3. A frame stays ours until it is pulled, and a pull says that the frames before it have been handed
+   on, unless it continues their batch. So a receipt settles once: SENT at that pull, or LOST when
+   the connection falls first.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Outbox:
         self._messages: deque[_Unit] = deque()
         self._pong: _Unit | None = None
         self._current: _Unit | None = None
+        # Receipts of what was given whole, and may still be on its way to the transport.
+        self._given: list[int] = []
         self._goodbye: HangUp | None = None
         self._gone = False
         self._bytes = 0
@@ -59,6 +62,7 @@ class Outbox:
         """True while a pull would give a frame, or settle the one before."""
         return bool(
             self._current
+            or self._given
             or self._messages
             or self._control
             or self._pong
@@ -109,14 +113,22 @@ class Outbox:
         """Hang up behind everything that waits."""
         self._goodbye = goodbye
 
-    def pull(self) -> tuple[str | bytes | HangUp | None, list[Settled], bool]:
-        """The next frame, what has settled by asking, and whether a refused sender may go on."""
-        settled: list[Settled] = []
+    def pull(
+        self, *, batch: bool = False
+    ) -> tuple[str | bytes | HangUp | None, list[Settled], bool]:
+        """The next frame, what has settled by asking, and whether a refused sender may go on.
+
+        With `batch` it will be handed on together with the frames before it: nothing settles yet.
+        """
         unit = self._current
         if unit is not None and unit.next == len(unit.frames):
             if unit.receipt is not None:
-                settled.append(Settled(unit.receipt, Outcome.SENT))
+                self._given.append(unit.receipt)
             unit = None
+        settled: list[Settled] = []
+        if self._given and not batch:
+            settled = [Settled(receipt, Outcome.SENT) for receipt in self._given]
+            self._given.clear()
         if unit is None:
             unit = self._current = self._take()
         writable = self._refused and self._bytes * 4 <= self._limit
@@ -145,9 +157,11 @@ class Outbox:
     def lose(self) -> list[Settled]:
         """Drop everything; what had a receipt and was not handed on is LOST."""
         units = [u for u in (self._current, *self._control, *self._messages) if u is not None]
+        receipts = [*self._given, *(u.receipt for u in units if u.receipt is not None)]
+        self._given.clear()
         self._control.clear()
         self._messages.clear()
         self._pong = self._current = self._goodbye = None
         self._bytes = 0
         self._refused = False
-        return [Settled(u.receipt, Outcome.LOST) for u in units if u.receipt is not None]
+        return [Settled(receipt, Outcome.LOST) for receipt in receipts]

@@ -112,8 +112,9 @@ class FrameCore(Protocol):
     def handle_timeout(self, *, now: float) -> None:
         """The deadline may be due."""
 
-    def next_frame(self) -> str | bytes | Goodbye | None:
-        """The next frame to send; asking again says that the former one was handed on."""
+    def next_frame(self, *, batch: bool = False) -> str | bytes | Goodbye | None:
+        """The next frame to send; asking again says that those before were handed on, unless this
+        one goes with them in one `batch`."""
 
     def next_event(self) -> Any:
         """The next event, or None."""
@@ -300,8 +301,10 @@ class WebSocketLink:
 
     def _draw(self, out: list[bytes], limit: int) -> None:
         size = sum(map(len, out))
+        batch = False
         while size < limit:
-            frame = self.core.next_frame()
+            frame = self.core.next_frame(batch=batch)
+            batch = True
             if frame is None:
                 return
             if isinstance(frame, str):

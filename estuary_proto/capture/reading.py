@@ -28,8 +28,9 @@ class Entry:
     """One line of a capture.
 
     `line` counts from 1, `at` is seconds since the first input. `kind` is "header", "input" or
-    "pull"; `name` the verb of an input (`receive`, `submit` …), or "frame", "event" or "command" of
-    a pull. `link` is the number of the transport where one is meant. `data` is the whole line.
+    "pull"; `name` the verb of an input (`receive`, `submit` …), or of a pull "event", "command",
+    "frame", or "batch" for a frame that goes with the one before. `link` is the number of the
+    transport where one is meant. `data` is the whole line.
     """
 
     line: int
@@ -45,7 +46,7 @@ class Entry:
         value = None
         if self.name == "receive":
             value = self.data.get("frame")
-        elif self.name == "frame":
+        elif self.name in ("frame", "batch"):
             value = self.data.get("got")
         if isinstance(value, dict) and isinstance(value.get(BYTES), str):
             try:

@@ -148,17 +148,19 @@ class Recorder:
             self._drained = True
         return event
 
-    def next_frame(self, link: int) -> str | bytes | HangUp | None:
+    def next_frame(self, link: int, *, batch: bool = False) -> str | bytes | HangUp | None:
         """See `Client.next_frame`."""
-        frame = self._client.next_frame(link)
+        frame = self._client.next_frame(link, batch=batch)
+        pull = "batch" if batch else "frame"
         if type(frame) is str:
             text = quoted(self._mask.frame(frame))
-            self._write(f'{self._stamp},"pull":"frame","link":{int(link)},"got":{text}}}\n')
+            self._write(f'{self._stamp},"pull":"{pull}","link":{int(link)},"got":{text}}}\n')
             self._note(link, frame)
         elif frame is not None or link in self._giving:
             got = form(frame, self._mask)
-            self._line(self._stamp, {"pull": "frame", "link": link, "got": got})
-            self._note(link, frame)
+            self._line(self._stamp, {"pull": pull, "link": link, "got": got})
+            # What ends a batch settles nothing: the next pull is told, even if it gives nothing.
+            self._note(link, frame or batch or None)
         return frame
 
     def life(self, link: int) -> Life:

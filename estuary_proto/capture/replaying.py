@@ -236,6 +236,11 @@ def _next_frame(recorder: Recorder, data: dict[str, Any], now: float) -> Callabl
     return lambda: recorder.next_frame(link)
 
 
+def _next_in_batch(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    link = data["link"]
+    return lambda: recorder.next_frame(link, batch=True)
+
+
 _INPUTS: dict[str, Verb] = {
     "connect": _plain("connect"),
     "disconnect": _plain("disconnect"),
@@ -250,6 +255,7 @@ _INPUTS: dict[str, Verb] = {
 }
 _PULLS: dict[str, Verb] = {
     "frame": _next_frame,
+    "batch": _next_in_batch,
     "event": lambda recorder, data, now: recorder.next_event,
     "command": lambda recorder, data, now: recorder.next_command,
 }

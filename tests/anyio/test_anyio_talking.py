@@ -302,3 +302,18 @@ async def test_a_server_that_reads_again() -> None:
             await peer.get(SendText, 10)
             texts = [one.text[0] for one in peer.inbox if isinstance(one, SendText)]
             assert texts == list("0123456789")
+
+
+async def test_small_texts_that_were_never_taken_are_lost() -> None:
+    """A batch that the kernel did not take whole is not SENT, however small its messages are."""
+    async with serving(small_buffers=True) as server:
+        async with EstuaryClient(server.config(auto_reconnect=False)) as client:
+            await client.connect()
+            peer = await server.peer()
+            peer.stop_reading()
+            big = client.send_text("x" * 1_000_000)
+            while big.outcome is Outcome.SENT:
+                big = client.send_text("x" * 1_000_000)
+            small = [client.send_text(str(n)) for n in range(500)]
+            await peer.cut()
+            assert {await receipt for receipt in (big, *small)} == {Outcome.LOST}

@@ -188,3 +188,26 @@ def test_every_receipt_settles_exactly_once(operations: list[str]) -> None:
             settled += box.lose()
     settled += box.lose()
     assert sorted(s.receipt for s in settled) == list(range(1, given_out + 1))
+
+
+def test_a_batch_settles_when_it_has_been_handed_on_as_a_whole() -> None:
+    outbox = Outbox()
+    outbox.message(["one"], 1)
+    outbox.message(["two"], 2)
+    assert outbox.pull() == ("one", [], False)
+    assert outbox.pull(batch=True) == ("two", [], False)
+    assert outbox.pull(batch=True) == (None, [], False)
+    assert outbox  # There is something to settle.
+    sent = [Settled(1, Outcome.SENT), Settled(2, Outcome.SENT)]
+    assert outbox.pull() == (None, sent, False)
+    assert not outbox
+
+
+def test_a_batch_that_was_not_handed_on_is_lost() -> None:
+    outbox = Outbox()
+    for receipt in (1, 2, 3):
+        outbox.message([str(receipt)], receipt)
+    outbox.pull()
+    outbox.pull(batch=True)
+    assert outbox.lose() == [Settled(receipt, Outcome.LOST) for receipt in (1, 2, 3)]
+    assert outbox.pull() == (None, [], False)

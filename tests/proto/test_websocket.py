@@ -19,7 +19,11 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 from wsproto.utilities import generate_accept_token
 
+from estuary_proto.client import Client
+from estuary_proto.config import EstuaryConfig
 from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
+from estuary_proto.events import Outcome, Settled
+from estuary_proto.intents import SendText
 from estuary_proto.states import Role
 from estuary_proto.websocket import (
     DEFAULT_MAX_MESSAGE_SIZE,
@@ -73,7 +77,7 @@ class Core:
     def handle_timeout(self, *, now: float) -> None:
         self.calls.append(("timeout", now))
 
-    def next_frame(self) -> str | bytes | HangUp | None:
+    def next_frame(self, *, batch: bool = False) -> str | bytes | HangUp | None:
         self.asked += 1
         return self.frames.popleft() if self.frames else None
 
@@ -909,3 +913,23 @@ def test_wants_write_follows_what_there_is_to_say() -> None:
     link.receive_eof(now=0)
     core.frames.append("late")
     assert not link.wants_write
+
+
+def test_receipts_settle_when_the_bytes_have_been_written() -> None:
+    client = Client(EstuaryConfig("http://h", "est_key", "character", "player"))
+    client.connect(now=0)
+    link = WebSocketLink(client.life(1), host="h")
+    link.start(now=0)
+    link.receive_data(accept(link.data_to_send()), now=0)
+    for text in ('0{"sid":"s"}', "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]'):
+        client.receive(1, text, now=0)
+    while link.data_to_send():
+        pass
+    receipts = [client.submit(SendText(text), now=1) for text in ("one", "two")]
+    list(iter(client.next_event, None))
+    assert link.data_to_send()
+    assert client.next_event() is None  # Both are in these bytes, and nobody has written them.
+    assert link.wants_write
+    assert link.data_to_send() == b""
+    settled = list(iter(client.next_event, None))
+    assert settled == [Settled(receipt, Outcome.SENT) for receipt in receipts]
