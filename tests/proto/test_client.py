@@ -710,8 +710,13 @@ def test_a_life_has_the_verbs_of_a_connection() -> None:
     life.receive_eof(now=2.0, code=1001, reason="away")
     pair.step()
     assert "(1001 away)" in pair.of(ConnectFailed)[0].error.message
-    pair.client.connect(now=3.0)
-    pair.client.life(2).refused(EstuaryError("404"), now=3.0)
+    pair.client.connect(now=2.0)
+    pair.client.life(2).start(now=2.0)
+    pair.client.life(2).handle_timeout(now=17.0)
+    assert pair.client.state is States.ERROR
+    pair.events.clear()
+    pair.client.connect(now=18.0)
+    pair.client.life(3).refused(EstuaryError("404"), now=3.0)
     pair.client.connect(now=4.0)
     pair.client.life(3).start(now=4.0)
     pair.client.life(3).fault(EstuaryError("bad bytes"), now=4.0)

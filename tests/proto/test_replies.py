@@ -267,6 +267,14 @@ def test_the_answer_to_a_voice_turn_is_no_reply(talk: Talk) -> None:
     assert talk.ends() == [(1, ReplyEnd.FINAL)]
 
 
+@pytest.mark.parametrize("heard", [SttResponse("what ti", False), SttResponse(" ", True)])
+def test_an_interim_transcript_is_no_turn(talk: Talk, heard: SttResponse) -> None:
+    talk.says(heard)
+    talk.asks()
+    talk.chunk("Hi", "m1", final=True)
+    assert talk.ends() == [(1, ReplyEnd.FINAL)]
+
+
 def test_several_finals_are_one_voice_turn(talk: Talk) -> None:
     """A held button gives many finals and one turn; identical finals may repeat."""
     talk.says(*[SttResponse(f"part {n}", True) for n in range(3)])
