@@ -171,6 +171,12 @@ def test_asking_raises_like_submit_and_changes_nothing(talk: Talk) -> None:
     assert talk.ends() == [(1, ReplyEnd.LOST), (2, ReplyEnd.LOST)]
 
 
+def test_only_a_text_can_be_asked(talk: Talk) -> None:
+    with pytest.raises(LocalProtocolError, match=r"ask\(\) takes a SendText, not SayLine"):
+        talk.client.ask(SayLine("no"), now=talk.now)  # type: ignore[arg-type]
+    assert talk.asks() == 1
+
+
 def test_nothing_is_asked_through_a_goodbye(talk: Talk) -> None:
     talk.asks("one")
     talk.client.disconnect(now=talk.now)

@@ -1,29 +1,17 @@
 """The byte layer: handshakes, frames, limits and endings, in every split of the bytes.
 
-The outside judges are wsproto's server side and the `websockets` package's protocol objects.
+Outside judges and the server's role are in `test_websocket_peers`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-import websockets.frames as judge_frames
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.client import ClientProtocol
-from websockets.http11 import Request as JudgeRequest
-from websockets.protocol import State as JudgeState
-from websockets.server import ServerProtocol
-from websockets.uri import parse_uri
-from wsproto.utilities import generate_accept_token
 
-from estuary_proto.client import Client
-from estuary_proto.config import EstuaryConfig
-from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
-from estuary_proto.events import Outcome, Settled
-from estuary_proto.intents import SendText
+from estuary_proto.errors import ErrorCode, LocalProtocolError
 from estuary_proto.states import Role
 from estuary_proto.websocket import (
     DEFAULT_MAX_MESSAGE_SIZE,
@@ -31,110 +19,19 @@ from estuary_proto.websocket import (
     MAX_HEAD_SIZE,
     WebSocketLink,
 )
-
-TARGET = "/socket.io/?EIO=4&transport=websocket"
-
-
-class HangUp(NamedTuple):
-    code: int = 1000
-    reason: str = ""
-
-
-class Core:
-    """A frame core that writes down what it is told and sends what it was given."""
-
-    deadline: Any = "the deadline"
-    wants_read = False
-
-    def __init__(self, *frames: str | bytes | HangUp) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-        self.frames = deque(frames)
-        self.asked = 0
-
-    @property
-    def wants_write(self) -> bool:
-        return bool(self.frames)
-
-    def start(self, *, now: float) -> None:
-        self.calls.append(("start", now))
-
-    def receive(self, frame: str | bytes, *, now: float) -> None:
-        assert type(frame) in (str, bytes)
-        self.calls.append(("receive", frame))
-
-    def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
-        assert code is None or type(code) is int
-        self.calls.append(("eof", code, reason))
-
-    def refused(self, error: EstuaryError, *, now: float) -> None:
-        self.calls.append(("refused", error.code, error.message, error.details))
-
-    def fault(self, error: EstuaryError, *, now: float) -> None:
-        assert error.code is ErrorCode.PROTOCOL_ERROR
-        assert len(error.message) > len("broken WebSocket: ")
-        self.calls.append(("fault", error.details["close_code"]))
-
-    def handle_timeout(self, *, now: float) -> None:
-        self.calls.append(("timeout", now))
-
-    def next_frame(self, *, batch: bool = False) -> str | bytes | HangUp | None:
-        self.asked += 1
-        return self.frames.popleft() if self.frames else None
-
-    def next_event(self) -> Any:
-        return "an event"
-
-
-def splits(data: bytes, cuts: list[int]) -> list[bytes]:
-    """`data` cut at `cuts`; an empty list means byte by byte."""
-    if not cuts:
-        return [data[index : index + 1] for index in range(len(data))]
-    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
-
-
-def key_of(request: bytes) -> bytes:
-    (line,) = [line for line in request.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Key: ")]
-    return line.partition(b": ")[2]
-
-
-def accept(request: bytes) -> bytes:
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + generate_accept_token(key_of(request)) + b"\r\n\r\n"
-    )
-
-
-def opened(core: Core, **options: Any) -> WebSocketLink:
-    """A client link whose handshake is done."""
-    link = WebSocketLink(core, host="h:1", **options)
-    link.start(now=1.0)
-    asked = core.asked
-    link.receive_data(accept(link.data_to_send()), now=2.0)
-    assert core.asked == asked
-    assert core.calls == [("start", 2.0)]
-    core.calls.clear()
-    return link
-
-
-class SlowLink(WebSocketLink):
-    """Every frame the long way."""
-
-    SHORT_WAY = False
-
-
-def hear(answer: bytes, cuts: list[int] | None = None) -> tuple[WebSocketLink, Core]:
-    """A client link that has heard `answer` in place of a handshake."""
-    core = Core()
-    link = WebSocketLink(core, host="h")
-    link.start(now=0)
-    link.data_to_send()
-    for piece in [answer] if cuts is None else splits(answer, cuts):
-        link.receive_data(piece, now=0)
-    return link, core
-
-
-# The handshake of a client.
+from tests.proto.wire import (
+    Core,
+    HangUp,
+    SlowLink,
+    accept,
+    closing,
+    frame,
+    hear,
+    opened,
+    outcome,
+    splits,
+    unmask,
+)
 
 
 def test_the_request() -> None:
@@ -374,38 +271,6 @@ def test_the_first_frames_may_come_with_the_handshake_in_any_split() -> None:
 
 
 # Frames in.
-
-
-def frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
-    return judge_frames.Frame(judge_frames.Opcode(opcode), payload, fin).serialize(mask=False)
-
-
-def outcome(link: WebSocketLink, core: Core, data: bytes, cuts: list[int] | None) -> Any:
-    """What the core was told and what was written, when `data` comes in pieces."""
-    for piece in [data] if cuts is None else splits(data, cuts):
-        link.receive_data(piece, now=0)
-    sent = unmask(link.data_to_send())
-    link.data_to_send()
-    return core.calls, sent, link.closed
-
-
-def unmask(data: bytes) -> list[tuple[int, bytes]]:
-    """The frames of a client, which must all be masked and whole."""
-    frames = []
-    while data:
-        length, at = data[1] & 127, 2
-        assert data[1] & 128
-        if length == 126:
-            length, at = int.from_bytes(data[2:4], "big"), 4
-        mask, payload = data[at : at + 4], data[at + 4 : at + 4 + length]
-        assert len(payload) == length
-        frames.append((data[0], bytes(b ^ mask[i % 4] for i, b in enumerate(payload))))
-        data = data[at + 4 + length :]
-    return frames
-
-
-def closing(code: int, reason: str = "") -> tuple[int, bytes]:
-    return 0x88, code.to_bytes(2, "big") + reason.encode()
 
 
 STREAMS: list[tuple[bytes, list[tuple[Any, ...]], int | None]] = [
@@ -705,231 +570,3 @@ def test_no_answer_raises_and_splits_change_nothing(answer: bytes, cuts: list[in
 
 
 # The server role, and the outside judges.
-
-
-def ask(*lines: bytes) -> bytes:
-    return b"\r\n".join([*lines, b"", b""])
-
-
-UPGRADE = (
-    b"Host: h",
-    b"Connection: keep-alive, Upgrade",
-    b"Upgrade: websocket",
-    b"Sec-WebSocket-Version: 13",
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-)
-
-
-@pytest.mark.parametrize("cuts", [None, [], [40]])
-def test_a_server_accepts(cuts: list[int] | None) -> None:
-    core = Core("hello")
-    link = WebSocketLink(core, role=Role.SERVER)
-    link.start(now=0)
-    assert link.data_to_send() == b""
-    masked = b"\x81\x82\x01\x02\x03\x04" + bytes([ord("h") ^ 1, ord("i") ^ 2])
-    data = ask(b"GET /socket.io/?EIO=4 HTTP/1.1", *UPGRADE) + masked
-    for piece in [data] if cuts is None else splits(data, cuts):
-        link.receive_data(piece, now=3.0)
-    assert core.calls == [("start", 3.0), ("receive", "hi")]
-    head, _, frames = link.data_to_send().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 101 ")
-    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
-    assert frames == b"\x81\x05hello"
-
-
-@pytest.mark.parametrize(
-    ("request_data", "status"),
-    [
-        (ask(b"GET /other/?EIO=4 HTTP/1.1", *UPGRADE), b"404"),
-        (ask(b"GET /socket.io HTTP/1.1", *UPGRADE), b"404"),
-        (ask(b"POST /socket.io/ HTTP/1.1", *UPGRADE), b"400"),
-        (ask(b"GET /socket.io/ HTTP/1.1", *UPGRADE[:-1]), b"400"),
-        (ask(b"GET /socket.io/ HTTP/1.1", b"Host: h"), b"400"),
-        (ask(b"GET /socket.io/ HTTP/1.1", *UPGRADE[:3], b"Sec-WebSocket-Version: 8"), b"426"),
-        (ask(b"GET /socket.io/ HTTP/1.1", b"Host: \xff", *UPGRADE[1:]), b"400"),
-        (ask(b"GET /socket.io/ HTTP/1.1", *UPGRADE, b"Upgrade: \xff"), b"400"),
-        (ask(b"nonsense"), b"400"),
-        (b"\x16\x03\x01\n\n", b"400"),
-    ],
-)
-def test_a_server_refuses(request_data: bytes, status: bytes) -> None:
-    core = Core("never")
-    link = WebSocketLink(core, role=Role.SERVER)
-    link.start(now=0)
-    link.receive_data(request_data + b"\x81\x00", now=0)
-    ((verb, code, _, _),) = core.calls
-    assert (verb, code) == ("refused", ErrorCode.CONNECTION_FAILED)
-    assert not link.closed
-    assert link.data_to_send().startswith(b"HTTP/1.1 " + status)
-    assert link.data_to_send() == b""
-    assert link.closed
-    assert core.asked == 0
-
-
-def test_a_server_refuses_a_head_without_end() -> None:
-    core = Core()
-    link = WebSocketLink(core, role=Role.SERVER)
-    link.start(now=0)
-    link.receive_data(b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEAD_SIZE, now=0)
-    assert core.calls[0][0] == "refused"
-    assert link.closed
-
-
-def test_two_links_talk() -> None:
-    ours, theirs = Core("to server", b"bytes", HangUp(1001, "bye")), Core("to client")
-    client = WebSocketLink(ours, host="h", headers=[("X-A", "b")])
-    server = WebSocketLink(theirs, role=Role.SERVER)
-    client.start(now=0)
-    server.start(now=0)
-    for _ in range(4):
-        server.receive_data(client.data_to_send(), now=0)
-        client.receive_data(server.data_to_send(), now=0)
-    assert theirs.calls == [
-        ("start", 0),
-        ("receive", "to server"),
-        ("receive", b"bytes"),
-        ("eof", 1001, "bye"),
-    ]
-    assert ours.calls == [("start", 0), ("receive", "to client"), ("eof", 1001, "bye")]
-    assert client.closed
-    assert server.closed
-
-
-def test_the_judge_accepts_our_client() -> None:
-    core = Core()
-    link = WebSocketLink(core, host="example.com")
-    server = ServerProtocol()
-    link.start(now=0)
-    server.receive_data(link.data_to_send())
-    (request,) = server.events_received()
-    assert isinstance(request, JudgeRequest)
-    assert request.path == TARGET
-    assert request.headers["Host"] == "example.com"
-    server.send_response(server.accept(request))
-    core.frames.extend(["text é", b"\x00\xff", "x" * 70_000])
-    server.send_text("hällo".encode())
-    server.send_text(b"one ", fin=False)
-    server.send_ping(b"ping")
-    server.send_continuation(b"message", fin=True)
-    server.send_binary(b"\x01\x02")
-    link.receive_data(b"".join(server.data_to_send()), now=0)
-    assert core.calls == [
-        ("start", 0),
-        ("receive", "hällo"),
-        ("receive", "one message"),
-        ("receive", b"\x01\x02"),
-    ]
-    while data := link.data_to_send(limit=100):
-        server.receive_data(data)
-    pong, text, binary, long = server.events_received()
-    assert isinstance(pong, judge_frames.Frame)
-    assert (pong.opcode, pong.data) == (judge_frames.Opcode.PONG, b"ping")
-    assert isinstance(text, judge_frames.Frame)
-    assert text.data == "text é".encode()
-    assert isinstance(binary, judge_frames.Frame)
-    assert (binary.opcode, binary.data) == (judge_frames.Opcode.BINARY, b"\x00\xff")
-    assert isinstance(long, judge_frames.Frame)
-    assert long.data == b"x" * 70_000
-    server.send_close(1012, "restart")
-    link.receive_data(b"".join(server.data_to_send()), now=0)
-    assert core.calls[-1] == ("eof", 1012, "restart")
-    server.receive_data(link.data_to_send())
-    assert server.state is JudgeState.CLOSING
-    server.receive_eof()
-    assert server.close_code == 1012
-    assert server.state.name == "CLOSED"
-    assert link.data_to_send() == b""
-    assert link.closed
-
-
-def test_the_judge_refuses_our_client() -> None:
-    core = Core()
-    link = WebSocketLink(core, host="h")
-    server = ServerProtocol()
-    link.start(now=0)
-    server.receive_data(link.data_to_send())
-    (request,) = server.events_received()
-    assert isinstance(request, JudgeRequest)
-    server.send_response(server.reject(403, "go away"))
-    for data in server.data_to_send():
-        link.receive_data(data, now=0)
-    ((_, code, _, details),) = core.calls
-    assert (code, details) == (ErrorCode.AUTH_FAILED, {"status": 403, "body": "go away"})
-
-
-def test_the_judge_talks_to_our_server() -> None:
-    core = Core("hi")
-    link = WebSocketLink(core, role=Role.SERVER)
-    client = ClientProtocol(parse_uri("ws://h/socket.io/?EIO=4"))
-    link.start(now=0)
-    client.send_request(client.connect())
-    link.receive_data(b"".join(client.data_to_send()), now=0)
-    client.receive_data(link.data_to_send())
-    assert client.state.name == "OPEN"
-    client.send_text(b"a" * 300)
-    client.send_binary(b"b", fin=False)
-    client.send_continuation(b"c", fin=True)
-    client.send_close(4000, "done")
-    for data in client.data_to_send():
-        link.receive_data(data, now=0)
-    assert core.calls[1:] == [
-        ("receive", "a" * 300),
-        ("receive", b"bc"),
-        ("eof", 4000, "done"),
-    ]
-    client.receive_data(link.data_to_send())
-    client.receive_eof()
-    assert client.close_code == 4000
-    assert link.data_to_send() == b""
-    assert link.closed
-
-
-@given(st.text(max_size=300) | st.binary(max_size=300))
-def test_the_judge_reads_what_we_mask(message: str | bytes) -> None:
-    core = Core(message)
-    data = opened(core).data_to_send()
-    server = ServerProtocol(state=JudgeState.OPEN)
-    server.receive_data(data)
-    (read,) = server.events_received()
-    assert isinstance(read, judge_frames.Frame)
-    assert bytes(read.data) == (message.encode() if isinstance(message, str) else message)
-    assert (read.opcode is judge_frames.Opcode.TEXT) is isinstance(message, str)
-
-
-def test_wants_write_follows_what_there_is_to_say() -> None:
-    core = Core()
-    link = WebSocketLink(core, host="h")
-    assert link.wants_write  # The handshake.
-    link.start(now=0)
-    link.receive_data(accept(link.data_to_send()), now=0)
-    assert not link.wants_write
-    core.frames.append("text")
-    assert link.wants_write
-    assert link.data_to_send()
-    assert not link.wants_write
-    link.receive_data(b"\x89\x00", now=0)  # A ping wants its pong.
-    assert link.wants_write
-    assert link.data_to_send()[:1] == b"\x8a"
-    link.receive_eof(now=0)
-    core.frames.append("late")
-    assert not link.wants_write
-
-
-def test_receipts_settle_when_the_bytes_have_been_written() -> None:
-    client = Client(EstuaryConfig("http://h", "est_key", "character", "player"))
-    client.connect(now=0)
-    link = WebSocketLink(client.life(1), host="h")
-    link.start(now=0)
-    link.receive_data(accept(link.data_to_send()), now=0)
-    for text in ('0{"sid":"s"}', "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]'):
-        client.receive(1, text, now=0)
-    while link.data_to_send():
-        pass
-    receipts = [client.submit(SendText(text), now=1) for text in ("one", "two")]
-    list(iter(client.next_event, None))
-    assert link.data_to_send()
-    assert client.next_event() is None  # Both are in these bytes, and nobody has written them.
-    assert link.wants_write
-    assert link.data_to_send() == b""
-    settled = list(iter(client.next_event, None))
-    assert settled == [Settled(receipt, Outcome.SENT) for receipt in receipts]
