@@ -34,7 +34,7 @@ from estuary_proto.models.session import (
 )
 from estuary_proto.policy import Cause
 from estuary_proto.states import Role
-from estuary_proto.testing import Pair, welcome
+from estuary_proto.testing import Link, Pair, welcome
 from estuary_proto.testing.pair import CONFIG
 from estuary_proto.timers import Timer
 
