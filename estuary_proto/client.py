@@ -19,10 +19,9 @@ from collections import deque
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from . import messages
 from .answers import Ack
 from .connection import MAX_EVENTS, Connection
-from .errors import ErrorCode, EstuaryError, LocalProtocolError
+from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import (
     AckDue,
     Closed,
@@ -240,7 +239,8 @@ class Client:
         elif not self.is_connected:
             self.submit(message, now=now)  # Raises what it always raises.
         else:
-            messages.write(message)  # A wrong message raises now, not when its turn comes.
+            assert self._connection is not None
+            self._connection.check(message)  # A wrong message raises now, not at its turn.
             self._replies.wait(number, message, deadline)
         self._asked = number
         self._rearm_replies()
@@ -406,10 +406,9 @@ class Client:
             assert self._connection is not None
             try:
                 self._receipts = self._connection.submit(intent, now=self._now)
-            except LocalProtocolError as error:
-                self._replies.fail(error)
-            else:
-                self._replies.leave()
+            except SendBlocked:
+                break  # Writable brings us here again.
+            self._replies.leave()
         self._rearm_replies()
 
     def _rearm_replies(self) -> None:

@@ -51,6 +51,9 @@ _PLAIN_EVENT = f"42{NAMESPACE},["
 MAX_EVENTS = 1024
 """Events that may wait to be taken before `wants_read` turns False."""
 
+ATTACHMENTS_WITHIN = 30.0
+"""Seconds that the attachments of a packet may take to follow it."""
+
 _PHASES = {
     State.OPENING: "the server's Engine.IO greeting",
     State.OPENED: "the client's request to join",
@@ -164,7 +167,7 @@ class Connection:
             else:
                 self._receive_engine(kind, str(data), now)
         except RemoteProtocolError as error:
-            self._fault(error)
+            self._fault(error, now)
 
     def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
         """The transport is gone: `code` of the WebSocket's close frame, None when none came."""
@@ -189,7 +192,7 @@ class Connection:
     def fault(self, error: EstuaryError, *, now: float) -> None:
         """The byte layer below found the peer breaking its rules."""
         if self.state is not State.CLOSED:
-            self._fault(error)
+            self._fault(error, now)
 
     def reading_paused(self) -> None:
         """Reading was refused for a while; the peer earns one fresh heartbeat window for it."""
@@ -210,7 +213,7 @@ class Connection:
         if isinstance(message, (Admit, Refuse)):
             return self._answer(message, now)
         if isinstance(message, Ack):
-            return self._acknowledge(message)
+            return self._acknowledge(message, now)
         return self._send(message, now, ack_within)
 
     def close(self, *, now: float, code: int = 1000, reason: str = "") -> None:
@@ -268,10 +271,14 @@ class Connection:
             packet = self._assembler.feed(socketio.decode(data))
         else:
             packet = self._assembler.feed_binary(data)
-        if packet is None:
-            return  # Its attachments are still on the way.
+        if packet is None:  # Its attachments are still on the way.
+            if isinstance(data, str):
+                self._timers.start(Timer.ATTACHMENTS, now + ATTACHMENTS_WITHIN)
+            return
+        if isinstance(data, bytes):
+            self._timers.stop(Timer.ATTACHMENTS)
         if packet.namespace != NAMESPACE:
-            self._receive_foreign(packet)
+            self._receive_foreign(packet, now)
         elif packet.type is Socket.EVENT:
             self._receive_event(packet.data, packet.id, now)
         elif packet.type is Socket.ACK:
@@ -286,13 +293,14 @@ class Connection:
         else:
             self._receive_refusal(packet, now)
 
-    def _receive_foreign(self, packet: Packet) -> None:
+    def _receive_foreign(self, packet: Packet, now: float) -> None:
         """A namespace that is not ours: a server says so, a client has nothing to lose."""
         if len(packet.namespace) > MAX_NAMESPACE or not packet.namespace.isprintable():
             raise RemoteProtocolError("no namespace has such a name")
         if self.role is Role.SERVER and packet.type is Socket.CONNECT:
             error = {"message": f"no namespace {packet.namespace}; join {NAMESPACE}"}
-            self._control(self._encode(Packet(Socket.CONNECT_ERROR, packet.namespace, None, error)))
+            refusal = Packet(Socket.CONNECT_ERROR, packet.namespace, None, error)
+            self._control(self._encode(refusal), now)
 
     def _receive_connect(self, packet: Packet) -> None:
         if self.role is Role.CLIENT:
@@ -358,21 +366,29 @@ class Connection:
 
     # --- what we send ----------------------------------------------------------------------
 
-    def _send(self, message: Any, now: float, ack_within: float | None) -> int:
+    def check(self, message: Any) -> None:
+        """Raise LocalProtocolError for what is wrong with a message at any time: parts, size."""
+        self._packed(message, None)
+
+    def _packed(self, message: Any, ident: int | None) -> tuple[str, list[str | bytes]]:
+        """The name of a message and its frames."""
         if not messages.may_send(self.role, message):
             raise LocalProtocolError(f"a {self.role.value} does not send {type(message).__name__}")
         name, args = messages.write(message)
+        frames = self._encode(Packet(Socket.EVENT, NAMESPACE, ident, [name, *args]))
+        if self.role is Role.CLIENT:
+            self._check_size(name, frames)
+        return name, frames
+
+    def _send(self, message: Any, now: float, ack_within: float | None) -> int:
+        receipt = self._receipts + 1
+        name, frames = self._packed(message, None if ack_within is None else receipt)
         signal = Signal.SESSION if type(message) is SessionInfo else Signal.MESSAGE
         if not self._may_send(signal, name):
             raise LocalProtocolError(
                 f"cannot send {name!r} now: not connected (state {self.state.value})",
                 ErrorCode.NOT_CONNECTED,
             )
-        receipt = self._receipts + 1
-        ident = None if ack_within is None else receipt
-        frames = self._encode(Packet(Socket.EVENT, NAMESPACE, ident, [name, *args]))
-        if self.role is Role.CLIENT:
-            self._check_size(name, frames)
         if type(message) is Interrupt:
             self._outbox.control(frames, receipt)
         else:
@@ -411,13 +427,13 @@ class Connection:
         self._advance(Signal.JOIN_ACK)
         return 0 if answer.session is None else self._send(answer.session, now, None)
 
-    def _acknowledge(self, ack: Ack) -> int:
+    def _acknowledge(self, ack: Ack, now: float) -> int:
         if self.state not in (State.JOINING, State.JOINED, State.GREETED, State.READY):
             raise LocalProtocolError(
                 f"cannot acknowledge now (state {self.state.value})", ErrorCode.NOT_CONNECTED
             )
         frames = self._encode(Packet(Socket.ACK, NAMESPACE, ack.ack_id, list(ack.args)))
-        self._control(frames)
+        self._control(frames, now)
         return 0
 
     def _encode(self, packet: Packet) -> list[str | bytes]:
@@ -428,13 +444,14 @@ class Connection:
         """Queue a packet of the handshake behind what is there; nobody waits for its receipt."""
         self._outbox.message(frames)
 
-    def _control(self, frames: list[str | bytes]) -> None:
+    def _control(self, frames: list[str | bytes], now: float) -> None:
         if not self._outbox.control(frames):
-            self._fault(RemoteProtocolError("it does not read what it asked us to answer"))
+            self._fault(RemoteProtocolError("it does not read what it asked us to answer"), now)
 
     def _check_size(self, name: str, frames: list[str | bytes]) -> None:
         """Refuse what the server said it would not take: sending it would kill the connection."""
-        assert self.handshake is not None  # Nothing is sent before the server's greeting.
+        if self.handshake is None:
+            return
         limit = self.handshake.max_payload
         for frame in frames:
             # Four bytes a character is the most that UTF-8 takes.
@@ -476,7 +493,7 @@ class Connection:
             self._expire_acks(now)
         elif timer is Timer.PING:
             self._timers.start(Timer.HEARTBEAT, now + self._window())
-            self._control([engineio.encode(Engine.PING)])
+            self._control([engineio.encode(Engine.PING)], now)
         elif timer is Timer.HEARTBEAT and self._reading_paused:
             # A pong may wait unread behind what we refused to read.
             self._reading_paused = False
@@ -487,6 +504,8 @@ class Connection:
         elif timer is Timer.CONNECT:
             text = f"timed out waiting for {_PHASES[self.state]}"
             self._finish(self._judged(Cause.TIMEOUT, text, now))
+        elif timer is Timer.ATTACHMENTS:
+            self._fault(RemoteProtocolError("the attachments of a packet never came"), now)
         else:  # CLOSE: the goodbye was said, the transport lingers.
             self._finish(self._closed(Cause.NETWORK, "the transport did not end in time"))
 
@@ -502,9 +521,9 @@ class Connection:
         else:
             self._timers.stop(Timer.ACK)
 
-    def _fault(self, error: EstuaryError) -> None:
+    def _fault(self, error: EstuaryError, now: float) -> None:
         text = f"the {self._peer.value} broke the protocol: {error.message}"
-        self._finish(self._closed(Cause.PROTOCOL, text, error.details))
+        self._finish(self._judged(Cause.PROTOCOL, text, now, error.details))
 
     def _goodbye(self, ending: Closed, now: float, hang_up: HangUp) -> None:
         """The ending has begun: hang up behind what waits, give the transport time to end."""

@@ -104,7 +104,7 @@ def cause_of_close(code: int | None) -> Cause:
     """The cause for a WebSocket that closed with `code`, or without a close frame (None)."""
     if code in GOING_AWAY:
         return Cause.SERVER_RESTART
-    if code == 1008:  # Policy violation: a server throws us out on purpose.
+    if code in (1000, 1008):  # Its purpose is fulfilled, or we broke its policy: it means it.
         return Cause.SERVER_DISCONNECT
     return Cause.NETWORK
 

@@ -93,16 +93,12 @@ class Replies:
         self._begin(_Ask(number, intent, _FOREVER if deadline is None else deadline))
 
     def next_waiting(self) -> Any:
-        """The intent of the question whose turn it is, or None; `leave` or `fail` it next."""
+        """The intent of the question whose turn it is, or None; `leave` is next."""
         return self._waiting[0].intent if self._waiting and not self._live else None
 
     def leave(self) -> None:
         """The first waiting question has been accepted for sending."""
         self._begin(self._waiting.popleft())
-
-    def fail(self, error: EstuaryError) -> None:
-        """The first waiting question could not be sent."""
-        self._end(self._waiting.popleft(), ReplyEnd.ERROR, error)
 
     def _begin(self, ask: _Ask) -> None:
         self._live[ask.number] = ask
@@ -157,24 +153,27 @@ class Replies:
 
     def _interrupted(self, data: InterruptData, now: float) -> None:
         named = data.message_id
-        for ask in list(self._live.values()):
-            if ask.message_id is None:
-                ends = ask.interrupted and (named is None or named not in self._seen)
-            else:
-                ends = named is None or named == ask.message_id
-            if ends:
-                text = f"the reply was interrupted{f' ({data.reason})' if data.reason else ''}"
-                error = ReplyInterrupted(text, partial=ask.partial)
-                self._end(ask, ReplyEnd.INTERRUPTED, error)
-        self._note(named or "")
+        text = f"the reply was interrupted{f' ({data.reason})' if data.reason else ''}"
+        if named:
+            # It may name an answer that is cut before its first word.
+            ask = self._owner(named, "", now)
+            ends = [] if ask is None else [ask]
+            self._note(named)
+        else:
+            live = list(self._live.values())
+            ends = [ask for ask in live if ask.message_id is not None or ask.interrupted]
+        for ask in ends:
+            self._end(ask, ReplyEnd.INTERRUPTED, ReplyInterrupted(text, partial=ask.partial))
 
     def _redacted(self, flag: ModerationFlag, now: float) -> None:
-        for ask in list(self._live.values()):
-            if flag.action == "redacted" and ask.message_id == flag.message_id:
-                # What was taken back is not handed out with the error either.
-                ask.partial = ""
-                error = ReplyInterrupted("the reply was redacted by moderation")
-                self._end(ask, ReplyEnd.REDACTED, error)
+        if flag.action != "redacted" or not flag.message_id:
+            return
+        ask = self._owner(flag.message_id, "", now)
+        if ask is not None:
+            # What was taken back is not handed out with the error either.
+            ask.partial = ""
+            error = ReplyInterrupted("the reply was redacted by moderation")
+            self._end(ask, ReplyEnd.REDACTED, error)
 
     def _quota(self, quota: QuotaExceededData, now: float) -> None:
         for ask in self._everyone():

@@ -10,7 +10,8 @@ pass; they differ only in who sends what (`SENDER`). The rules:
 3. The server speaks first (OPEN), the client joins the namespace (JOIN), the server answers with
    JOIN_ACK and SESSION in either order (PROTOCOL 1.1: a session may come before the ack), or with
    JOIN_ERROR. A client may also join without credentials and send them as a message afterwards
-   (PROTOCOL 1.3), so messages pass while the session is still due.
+   (PROTOCOL 1.3), so messages pass while the session is still due. A session may be told again;
+   the newer facts stand.
 4. LEAVE (Socket.IO DISCONNECT), STOP (Engine.IO close) and HANGUP (WebSocket close) begin the
    ending; whatever passes after that is ignored, from both sides.
 5. GONE (end of stream), FAULT (the peer broke the rules) and EXPIRED (a deadline that nobody
@@ -115,12 +116,12 @@ TRANSITIONS: Final = MappingProxyType(
         },
         State.GREETED: {
             Signal.JOIN_ACK: State.READY,
+            Signal.SESSION: State.GREETED,
             Signal.MESSAGE: State.GREETED,
             **_LEAVE,
         },
         State.READY: {
             Signal.MESSAGE: State.READY,
-            # A server may tell its session again; the facts in it are refreshed.
             Signal.SESSION: State.READY,
             **_LEAVE,
         },

@@ -22,6 +22,8 @@ class Timer(Enum):
     """Server: pingInterval after the last pong, the next ping is due."""
     CLOSE = "close"
     """A goodbye was said; the transport should be gone by then."""
+    ATTACHMENTS = "attachments"
+    """The attachments of a packet that has begun should all be there."""
     ACK = "ack"
     """The earliest acknowledgement that is still awaited."""
     REPLY = "reply"

@@ -219,6 +219,13 @@ def test_the_session_may_come_before_the_ack() -> None:
     assert events(conn) == [Ready(INFO)]
 
 
+def test_a_session_may_be_told_twice_before_the_ack() -> None:
+    conn = at(CLIENT, State.GREETED)
+    conn.receive(SESSION.replace('"s"', '"t"'), now=1.0)
+    conn.receive(ACKED, now=1.0)
+    assert events(conn) == [Ready(SessionInfo("t"))]
+
+
 def test_a_session_told_again_is_no_second_ready() -> None:
     conn = at(CLIENT, State.READY)
     conn.receive(SESSION.replace('"s"', '"t"'), now=1.0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from estuary_proto.answers import Ack
-from estuary_proto.connection import MAX_EVENTS, Connection
+from estuary_proto.connection import ATTACHMENTS_WITHIN, MAX_EVENTS, Connection
 from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from estuary_proto.events import AckSettled, Closed, HangUp, Outcome, Settled, Writable
 from estuary_proto.intents import Interrupt, RenewAuthentication, SayLine, SendText, StreamAudio
@@ -356,7 +356,7 @@ def test_the_peer_says_goodbye(role: Role, frame: str, cause: Cause, text: str) 
     ("role", "code", "cause"),
     [
         (CLIENT, None, Cause.NETWORK),
-        (CLIENT, 1000, Cause.NETWORK),
+        (CLIENT, 1000, Cause.SERVER_DISCONNECT),
         (CLIENT, 1001, Cause.SERVER_RESTART),
         (CLIENT, 1008, Cause.SERVER_DISCONNECT),
         (CLIENT, 1012, Cause.SERVER_RESTART),
@@ -428,6 +428,31 @@ def test_an_ending_belongs_to_the_verdict_before_it(said: str, cause: Cause, end
         assert over.error.details["close_code"] == 1006
 
 
+@pytest.mark.parametrize("role", list(Role))
+def test_attachments_that_never_come_are_the_peers_fault(role: Role) -> None:
+    conn = ready(role)
+    head = '452-/sdk,["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'
+    conn.receive(head, now=1.0)
+    conn.receive(b"one", now=20.0)
+    conn.handle_timeout(now=25.0)  # The server's ping is due, and answered.
+    conn.receive("2" if role is CLIENT else "3", now=25.0)
+    assert conn.deadline == Deadline(1.0 + ATTACHMENTS_WITHIN, Timer.ATTACHMENTS)
+    conn.handle_timeout(now=1.0 + ATTACHMENTS_WITHIN)
+    end = closed(conn)
+    assert end.cause is Cause.PROTOCOL
+    assert "attachments" in end.error.message
+
+
+def test_attachments_in_time_leave_no_deadline() -> None:
+    conn = ready()
+    conn.receive('451-/sdk,["x",{"_placeholder":true,"num":0}]', now=1.0)
+    conn.receive(b"one", now=2.0)
+    (told,) = events(conn)
+    assert told.args == (b"one",)
+    conn.receive("2", now=25.0)
+    assert conn.deadline == Deadline(70.0, Timer.HEARTBEAT)
+
+
 def test_a_verdict_does_not_hold_for_ever() -> None:
     conn = ready()
     conn.receive('42/sdk,["quota_exceeded",{}]', now=1.0)
@@ -474,6 +499,18 @@ def test_a_timeout_after_a_verdict_is_the_verdicts() -> None:
     conn.handle_timeout(now=15.0)
     end = closed(conn)
     assert (end.cause, end.error.code) == (Cause.QUOTA, ErrorCode.QUOTA_EXCEEDED)
+
+
+def test_nonsense_after_a_verdict_is_the_verdicts() -> None:
+    conn = ready()
+    conn.receive('42/sdk,["session_timeout",{"reason":"inactivity"}]', now=1.0)
+    conn.receive("?", now=2.0)
+    end = closed(conn)
+    assert end.cause is Cause.SESSION_TIMEOUT
+    late = ready()
+    late.receive('42/sdk,["session_timeout",{"reason":"inactivity"}]', now=1.0)
+    late.receive("?", now=1.001 + VERDICT_HOLDS)
+    assert closed(late).cause is Cause.PROTOCOL
 
 
 def test_a_servers_verdict_is_none_of_its_own() -> None:

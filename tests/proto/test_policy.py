@@ -95,7 +95,7 @@ def test_what_is_no_verdict(message: object) -> None:
     ("code", "cause"),
     [
         (None, Cause.NETWORK),
-        (1000, Cause.NETWORK),
+        (1000, Cause.SERVER_DISCONNECT),
         (1001, Cause.SERVER_RESTART),
         (1006, Cause.NETWORK),
         (1008, Cause.SERVER_DISCONNECT),

@@ -14,6 +14,7 @@ from estuary_proto.errors import (
     QuotaExceeded,
     ReplyInterrupted,
     ReplyTimeout,
+    SendBlocked,
 )
 from estuary_proto.events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, TextPiece
 from estuary_proto.intents import Interrupt, SayLine, SendText
@@ -26,6 +27,7 @@ from estuary_proto.models.conversation import (
 )
 from estuary_proto.models.session import ErrorEvent, ModerationFlag, QuotaExceededData
 from estuary_proto.replies import MAX_SEEN, PLACE_HELD
+from estuary_proto.states import Role
 from estuary_proto.testing import Pair
 from estuary_proto.timers import Timer
 
@@ -185,16 +187,31 @@ def test_nothing_is_asked_through_a_goodbye(talk: Talk) -> None:
     assert caught.value.code is ErrorCode.NOT_CONNECTED
 
 
-def test_a_question_that_cannot_leave_when_its_turn_comes(talk: Talk) -> None:
+def test_a_waiting_question_that_could_never_leave_raises_at_once(talk: Talk) -> None:
     talk.asks("one")
-    talk.asks("x" * 2_000_000)  # More than the server takes, which is found when it leaves.
-    talk.asks("three")
+    with pytest.raises(LocalProtocolError, match="maxPayload"):
+        talk.asks("x" * 2_000_000)
+    assert talk.asks("two") == 2
     talk.chunk("1", final=True)
-    ends = [e for e in talk.told() if isinstance(e, ReplyEnded)]
-    assert [(e.reply, e.end) for e in ends] == [(1, ReplyEnd.FINAL), (2, ReplyEnd.ERROR)]
-    assert ends[1].error is not None
-    assert "maxPayload" in ends[1].error.message
-    assert talk.texts == ["one", "three"]
+    assert talk.texts == ["one", "two"]
+
+
+def test_a_question_whose_turn_comes_while_the_buffer_is_full_waits_for_room(talk: Talk) -> None:
+    talk.asks("one")
+    talk.asks("two")
+    talk.link.stalled.add(Role.CLIENT)
+    filling = 0
+    with pytest.raises(SendBlocked):
+        while True:
+            talk.submit(SendText("x" * 900_000))
+            filling += 1
+    talk.chunk("1", final=True)
+    assert talk.ends() == [(1, ReplyEnd.FINAL)]
+    talk.link.stalled.clear()
+    talk.advance(0)
+    assert [text[:3] for text in talk.texts] == ["one", *["xxx"] * filling, "two"]
+    talk.chunk("2", "m2", final=True)
+    assert talk.ends() == [(2, ReplyEnd.FINAL)]
 
 
 # --- rule 2: which message begins it ---------------------------------------------------------
@@ -373,6 +390,44 @@ def test_interrupted_before_its_first_word(talk: Talk, named: str | None) -> Non
         talk.chunk("late", named)
     talk.chunk("Yes", "m2", final=True)
     assert talk.ends() == [(2, ReplyEnd.FINAL)]
+
+
+@pytest.mark.parametrize(
+    ("cut", "end"),
+    [
+        (InterruptData("m1"), ReplyEnd.INTERRUPTED),
+        (ModerationFlag("m1", "redacted"), ReplyEnd.REDACTED),
+    ],
+)
+def test_cut_by_the_server_before_its_first_word(
+    talk: Talk, cut: InterruptData | ModerationFlag, end: ReplyEnd
+) -> None:
+    talk.asks()
+    talk.asks()
+    talk.says(cut)
+    started, ended = talk.told()
+    assert started == ReplyStarted(1, "m1")
+    assert isinstance(ended, ReplyEnded)
+    assert (ended.reply, ended.end, ended.partial) == (1, end, "")
+    talk.chunk("late", "m1", final=True)
+    talk.chunk("Yes", "m2", final=True)
+    assert talk.ends() == [(2, ReplyEnd.FINAL)]
+
+
+def test_a_cut_that_may_be_the_lines_leaves_the_answer_alone(talk: Talk) -> None:
+    talk.does(SayLine("a line"))
+    talk.asks()
+    talk.says(InterruptData("m1"))
+    talk.chunk("a late word", "m1")
+    talk.chunk("Yes", "m2", final=True)
+    assert talk.ends() == [(1, ReplyEnd.FINAL)]
+
+
+def test_a_server_that_names_nothing_interrupts_what_has_begun(talk: Talk) -> None:
+    talk.asks()
+    talk.chunk("Once", "")
+    talk.says(InterruptData())
+    assert talk.ends() == [(1, ReplyEnd.INTERRUPTED)]
 
 
 def test_what_has_not_begun_is_not_interrupted_by_the_end_of_something_else(talk: Talk) -> None:
