@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -17,7 +17,6 @@ from estuary_proto.errors import (
     ErrorCode,
     EstuaryError,
     LocalProtocolError,
-    WaitTimeout,
 )
 from estuary_proto.events import (
     AckSettled,
@@ -34,10 +33,10 @@ from estuary_proto.intents import Interrupt, SayLine, SendText
 
 from .backends import current_backend
 from .listeners import Listener, Listeners
+from .listening import Listening
 from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
-from .streams import EventStream, OneEvent
 
 if TYPE_CHECKING:
     import os
@@ -55,9 +54,6 @@ if TYPE_CHECKING:
 
     from .capture import CaptureFile
 
-H = TypeVar("H", bound="Callable[..., Any]")
-T = TypeVar("T")
-
 HANDLERS_FINISH = 2.0
 """Seconds that running handlers get when the client disconnects (API 4)."""
 
@@ -71,7 +67,7 @@ class _Attempt:
         self.waiting = 0
 
 
-class EstuaryClient:
+class EstuaryClient(Listening):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -387,81 +383,6 @@ class EstuaryClient:
         await checkpoint()
         for receipt in list(self._receipts.values()):
             await receipt
-
-    # --- listening -------------------------------------------------------------------------
-
-    @overload
-    def on(self, name: str) -> Callable[[H], H]: ...
-    @overload
-    def on(self, name: str, handler: H) -> H: ...
-    def on(self, name: str, handler: H | None = None) -> H | Callable[[H], H]:
-        """Call `handler` for every event of this name; also a decorator. `"*"` is every event.
-
-        Plain functions are called at once, coroutine functions one call after the other in a task
-        of their own. An unknown name raises ValueError with the nearest one.
-        """
-        return self._listen(name, handler, once=False)
-
-    @overload
-    def once(self, name: str) -> Callable[[H], H]: ...
-    @overload
-    def once(self, name: str, handler: H) -> H: ...
-    def once(self, name: str, handler: H | None = None) -> H | Callable[[H], H]:
-        """Like `on`, for the next event only."""
-        return self._listen(name, handler, once=True)
-
-    def _listen(self, name: str, handler: H | None, *, once: bool) -> H | Callable[[H], H]:
-        if handler is not None:
-            self._listeners.add(name, handler, once=once)
-            return handler
-
-        def decorate(function: H) -> H:
-            self._listeners.add(name, function, once=once)
-            return function
-
-        return decorate
-
-    def off(self, name: str, handler: Callable[..., Any]) -> None:
-        """No later call of this handler for this name starts."""
-        self._listeners.remove(name, handler)
-
-    def emit(self, name: str, *args: Any) -> None:
-        """Call the handlers of one name yourself; nothing is sent."""
-        self._listeners.emit(name, *args)
-
-    def remove_all_listeners(self, name: str | None = None) -> None:
-        """Remove every handler, or those of one name."""
-        self._listeners.remove_all(name)
-
-    def listener_count(self, name: str) -> int:
-        """How many handlers a name has."""
-        return self._listeners.count(name)
-
-    def events(self, *classes: type[T]) -> EventStream[T]:
-        """The events of these classes (all, when none is given), from now on, as an iterator."""
-        stream: EventStream[T] = EventStream(classes)
-        self._listeners.watch(stream)
-        return stream
-
-    async def wait_for(
-        self,
-        event: type[T],
-        where: Callable[[T], bool] | None = None,
-        timeout: float | None = None,
-    ) -> T:
-        """The next event of a class that `where` holds for.
-
-        Raises WaitTimeout after `timeout` seconds, ConnectionLost when the client has disconnected
-        for good.
-        """
-        waiter = OneEvent(event, where)
-        self._listeners.watch(waiter)
-        with anyio.move_on_after(timeout):
-            found = await waiter.wait()
-            if found is None:
-                raise ConnectionLost(f"the client disconnected before any {event.__name__} came")
-            return found
-        raise WaitTimeout(f"no {event.__name__} came in {timeout:g} s")
 
     # --- between the core and the user -----------------------------------------------------
 

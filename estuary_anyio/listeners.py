@@ -33,13 +33,20 @@ class Listener:
 
     __slots__ = (
         "arguments", "busy", "handler", "is_async", "name", "once", "queue", "removed", "scope",
-        "task", "wake",
+        "task", "wake", "where",
     )  # fmt: skip
 
-    def __init__(self, name: str, handler: Callable[..., Any], once: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        handler: Callable[..., Any],
+        once: bool,
+        where: Callable[[Any], bool] | None = None,
+    ) -> None:
         self.name: str = name
         self.handler: Callable[..., Any] = handler
         self.once: bool = once
+        self.where: Callable[[Any], bool] | None = where
         self.arguments: Callable[[Any], tuple[Any, ...]] = names.arguments(name)
         call = type(handler).__call__ if not inspect.isroutine(handler) else None
         self.is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
@@ -55,10 +62,17 @@ class Listener:
         """True while calls are under way or due."""
         return self.busy or bool(self.queue)
 
+    def args(self, event: Any) -> tuple[Any, ...]:
+        """What an event of its name means for the handler."""
+        return event.args if type(event) is Emitted else self.arguments(event)
+
+    def wants(self, event: Any) -> bool:
+        """Whether its condition holds for this event."""
+        return self.where is None or self.where(*self.args(event))
+
     def call(self, event: Any) -> Any:
-        """Call the handler with what an event of its name means for it."""
-        args = event.args if type(event) is Emitted else self.arguments(event)
-        return self.handler(*args)
+        """Call the handler."""
+        return self.handler(*self.args(event))
 
 
 class Emitted:
@@ -93,12 +107,19 @@ class Listeners:
 
     # --- registration ----------------------------------------------------------------------
 
-    def add(self, name: str, handler: Callable[..., Any], *, once: bool = False) -> None:
-        """Call `handler` for every event of this name, or for the next one only."""
+    def add(
+        self,
+        name: str,
+        handler: Callable[..., Any],
+        *,
+        once: bool = False,
+        where: Callable[[Any], bool] | None = None,
+    ) -> None:
+        """Call `handler` for every event of this name (that `where` holds for), or for one only."""
         names.check(name)
         if not callable(handler):
             raise TypeError(f"the handler of {name!r} is {type(handler).__name__}, not callable")
-        self._by_name.setdefault(name, []).append(Listener(name, handler, once))
+        self._by_name.setdefault(name, []).append(Listener(name, handler, once, where))
         self._routes.clear()
 
     def remove(self, name: str, handler: Callable[..., Any]) -> None:
@@ -166,6 +187,8 @@ class Listeners:
 
     def _deliver(self, listener: Listener, event: Any) -> None:
         if listener.removed:  # By a handler before it.
+            return
+        if not listener.wants(event):
             return
         if listener.once:
             listener.removed = True
