@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import warnings
@@ -17,6 +18,7 @@ from estuary_proto.errors import (
     ErrorCode,
     EstuaryError,
     LocalProtocolError,
+    concealed,
 )
 from estuary_proto.events import (
     AckSettled,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from estuary_proto.models.session import ConnectionState, SessionInfo
 
     from .capture import CaptureFile
+
+logger: logging.Logger = logging.getLogger("estuary_anyio")
 
 HANDLERS_FINISH = 2.0
 """Seconds that running handlers get when the client disconnects (API 4)."""
@@ -158,7 +162,7 @@ class EstuaryClient(Listening):
         self._pump = Pump(
             self._core,
             backend,
-            self._tell,
+            self._tell_in_detail if self.config.debug else self._tell,
             self._at_rest,
             tls=self._ssl_context,
             headers=self._headers,
@@ -353,6 +357,7 @@ class EstuaryClient(Listening):
             SendText(text, text_only), now=self._now(), timeout=timeout, concurrent=concurrent
         )
         self._replies[number] = reply
+        self._detail("asks", text)
         self._settle()
         return reply
 
@@ -405,6 +410,7 @@ class EstuaryClient(Listening):
 
     def _send(self, message: Any) -> Receipt:
         number = self._core.submit(message, now=self._now())
+        self._detail("sends", message)
         receipt = self._receipts[number] = Receipt()
         self._settle()
         return receipt
@@ -412,6 +418,15 @@ class EstuaryClient(Listening):
     def _start_listener(self, listener: Listener) -> None:
         if self._pump is not None:
             self._pump.spawn(lambda: self._listeners.serve(listener))
+
+    def _detail(self, what: str, thing: object) -> None:
+        """Log what only `debug` asks for (API 2); a key that a server repeats is no exception."""
+        if self.config.debug and logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s %s", what, concealed(repr(thing), self.config.api_key))
+
+    def _tell_in_detail(self, event: Any) -> None:
+        self._detail("is told", event)
+        self._tell(event)
 
     def _tell(self, event: Any) -> None:
         """An event of the core."""

@@ -274,6 +274,7 @@ class Client:
             message.message or message.error or "the server reported an error",
             details={key: value for key, value in found.items() if value is not None},
         )
+        error.conceal(self.config.api_key)
         self._events.append(Fault(error))
         self._replies.error(error)
 
@@ -298,6 +299,7 @@ class Client:
 
     def _on_closed(self, closed: Closed) -> None:
         self._let_go()
+        closed.error.conceal(self.config.api_key)
         ending = ENDINGS[closed.cause]
         if closed.was_ready:
             if ending.resets_counter and self._now - self._ready_at >= SETTLED_AFTER:

@@ -39,6 +39,15 @@ class ErrorCode(StrEnum):
     AUDIO_UNAVAILABLE = "AUDIO_UNAVAILABLE"
 
 
+SHORTEST_SECRET = 8
+"""Characters from which on a key is looked for: a shorter one is found in any text."""
+
+
+def concealed(text: str, secret: str) -> str:
+    """`text` without a secret that it may hold."""
+    return text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
+
+
 class EstuaryError(Exception):
     """The root of every error of this library.
 
@@ -56,6 +65,14 @@ class EstuaryError(Exception):
         self.message = message
         self.code = code
         self.details: dict[str, Any] = dict(details or {})
+
+    def conceal(self, secret: str) -> None:
+        """Take a secret out of the texts, should the server have repeated it there."""
+        self.message = concealed(self.message, secret)
+        self.args = (self.message,)
+        for key, value in self.details.items():
+            if isinstance(value, str):
+                self.details[key] = concealed(value, secret)
 
     def __str__(self) -> str:
         return f"[{self.code.value}] {self.message}"

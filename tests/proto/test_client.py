@@ -31,6 +31,7 @@ from estuary_proto.intents import SendText
 from estuary_proto.models.session import (
     AuthError,
     ConnectionState,
+    ErrorEvent,
     ModerationWarning,
     QuotaExceededData,
     SessionInfo,
@@ -239,6 +240,7 @@ def by_us(pair: Pair) -> None:
 ROWS = [
     ("network", close_with(None)),
     ("network", close_with(1006)),
+    ("server_disconnect", close_with(1000)),
     ("heartbeat", silence),
     ("server_restart", close_with(1001)),
     ("server_restart", close_with(1012)),
@@ -510,3 +512,35 @@ def test_connecting_again_does_not_wait_for_the_goodbye() -> None:
     pair.link.cut()
     pair.advance(3)
     assert pair.client.is_connected
+
+
+# --- secrets ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_a_key_that_the_server_repeats_is_concealed(session: bool) -> None:
+    key = "est_0123456789"
+
+    def repeat(link: Link, event: Any) -> None:
+        if isinstance(event, JoinRequested):
+            answer = Admit(SessionInfo("s")) if session else Refuse(f"no such key: {key}")
+            link.submit(answer)
+
+    pair = Pair(replace(CONFIG, api_key=key), serve=repeat)
+    pair.connect()
+    if session:
+        pair.tell(ErrorEvent(f"{key} has no credit", key))
+        pair.tell(AuthError(f"{key} was revoked"))
+        leave(pair)
+        pair.advance(1.0)
+    errors = [e.error for e in pair.of(Fault, ConnectFailed)]
+    assert errors
+    shown = " ".join(f"{e} {e!r} {e.args} {e.details}" for e in errors)
+    assert "***" in shown
+    assert "0123456789" not in shown
+
+
+def test_a_key_too_short_to_be_one_is_not_looked_for() -> None:
+    error = EstuaryError("an error", details={"a": 1})
+    error.conceal("a")
+    assert (error.message, error.details) == ("an error", {"a": 1})
