@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from estuary_anyio.streams import (
         EventStream,
     )
+    from estuary_anyio.voices import (
+        ReplyVoice,
+    )
     from estuary_proto.config import (
         EstuaryConfig,
         RetryConfig,
@@ -119,6 +122,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.receipt": ("Receipt",),
     "estuary_anyio.reply": ("Reply",),
     "estuary_anyio.streams": ("EventStream",),
+    "estuary_anyio.voices": ("ReplyVoice",),
     "estuary_proto.config": (
         "EstuaryConfig",
         "RetryConfig",
@@ -264,6 +268,7 @@ __all__ = [
     "ReplyEnd",
     "ReplyInterrupted",
     "ReplyTimeout",
+    "ReplyVoice",
     "RetryConfig",
     "SendBlocked",
     "SessionCapabilities",

@@ -352,7 +352,7 @@ class EstuaryClient(Listening):
         One reply is outstanding at a time and later ones wait their turn, unless `concurrent`.
         `timeout` is in seconds from now to the final text.
         """
-        reply = Reply(self.interrupt)
+        reply = Reply(self.interrupt, self._listeners.watch, speaks=not text_only)
         number = self._core.ask(
             SendText(text, text_only), now=self._now(), timeout=timeout, concurrent=concurrent
         )

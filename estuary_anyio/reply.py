@@ -8,6 +8,8 @@ import anyio
 
 from estuary_proto.events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, TextPiece
 
+from .voices import ReplyVoice
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from estuary_proto.models.conversation import BotResponse, CharacterAction
 
     from .receipt import Receipt
+    from .streams import Watcher
 
 
 class Reply:
@@ -29,8 +32,16 @@ class Reply:
     server's own error. It may be iterated more than once.
     """
 
-    def __init__(self, interrupt: Callable[[str | None], Receipt]) -> None:
+    def __init__(
+        self,
+        interrupt: Callable[[str | None], Receipt],
+        watch: Callable[[Watcher], None],
+        speaks: bool,
+    ) -> None:
         self._interrupt = interrupt
+        self._watch = watch
+        self._speaks = speaks
+        self._voices: list[ReplyVoice] = []
         self._pieces: list[TextPiece] = []
         self._changed: anyio.Event | None = None
         self._response: BotResponse | None = None
@@ -48,9 +59,11 @@ class Reply:
         """Called by the client for every event of this reply."""
         if isinstance(event, ReplyStarted):
             self.message_id = event.message_id
+            self._tell_voices()
         elif isinstance(event, ReplyEnded):
             self.end, self._response, self._error = event.end, event.response, event.error
             self.partial = event.partial
+            self._tell_voices()
         elif isinstance(event.part, TextPiece):
             piece = event.part
             self._pieces.append(piece)
@@ -61,6 +74,10 @@ class Reply:
         if changed is not None:
             changed.set()
 
+    def _tell_voices(self) -> None:
+        for voice in self._voices:
+            voice.settle()
+
     async def _change(self) -> None:
         if self._changed is None:
             self._changed = anyio.Event()
@@ -69,6 +86,13 @@ class Reply:
     def interrupt(self) -> Receipt:
         """Ask the server to stop this answer; it ends when the server confirms."""
         return self._interrupt(self.message_id)
+
+    def voice(self) -> ReplyVoice:
+        """The chunks of the character's voice, from now on; see `ReplyVoice` for how it ends."""
+        voice = ReplyVoice(self, self._speaks)
+        self._voices.append(voice)
+        self._watch(voice)
+        return voice
 
     async def final(self) -> BotResponse:
         """The whole answer. Raises what ended it before its time."""

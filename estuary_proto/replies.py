@@ -19,7 +19,13 @@ from typing import Any
 from .errors import ConnectionLost, EstuaryError, QuotaExceeded, ReplyInterrupted, ReplyTimeout
 from .events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, TextPiece
 from .intents import Interrupt, SayLine
-from .models.conversation import BotResponse, CharacterAction, InterruptData, SttResponse
+from .models.conversation import (
+    BotResponse,
+    BotVoice,
+    CharacterAction,
+    InterruptData,
+    SttResponse,
+)
 from .models.session import ModerationFlag, QuotaExceededData
 
 PLACE_HELD = 30.0
@@ -143,6 +149,11 @@ class Replies:
         if ask is not None:
             self._events.append(ReplyPart(ask.number, action))
 
+    def _voice(self, voice: BotVoice, now: float) -> None:
+        # As may its voice.
+        if voice.message_id and not voice.is_interjection:
+            self._owner(voice.message_id, "", now)
+
     def _heard(self, heard: SttResponse, now: float) -> None:
         if heard.is_final and heard.text.strip():  # The server will answer it by itself.
             last = self._turns[-1] if self._turns else None
@@ -257,6 +268,7 @@ class Replies:
 
 _OBSERVERS: dict[type, Any] = {
     BotResponse: Replies._response,
+    BotVoice: Replies._voice,
     CharacterAction: Replies._action,
     SttResponse: Replies._heard,
     InterruptData: Replies._interrupted,

@@ -20,6 +20,7 @@ from estuary_proto.events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, 
 from estuary_proto.intents import Interrupt, SayLine, SendText
 from estuary_proto.models.conversation import (
     BotResponse,
+    BotVoice,
     CharacterAction,
     InterruptData,
     ResponseChunk,
@@ -127,6 +128,16 @@ def test_actions_belong_to_the_reply_even_before_its_first_word(talk: Talk) -> N
         ReplyPart(1, TextPiece("Hi")),
         ReplyEnded(1, ReplyEnd.FINAL, BotResponse("Hi", "Hi", True, "m1"), "Hi"),
     ]
+
+
+def test_a_voice_may_begin_the_reply_but_for_an_interjections(talk: Talk) -> None:
+    talk.asks()
+    talk.says(BotVoice("", "other", is_interjection=True), BotVoice("", ""))
+    assert talk.told() == []
+    talk.says(BotVoice("", "m1"))
+    assert talk.told() == [ReplyStarted(1, "m1")]
+    talk.chunk("Hi", "m1", final=True)
+    assert talk.ends() == [(1, ReplyEnd.FINAL)]
 
 
 # --- rule 1: one at a time -------------------------------------------------------------------
