@@ -276,7 +276,7 @@ class Client:
         )
         error.conceal(self.config.api_key)
         self._events.append(Fault(error))
-        self._replies.error(error)
+        self._replies.error(error, self._now)
 
     def _on_session(self, session: SessionInfo) -> None:
         self.session = session

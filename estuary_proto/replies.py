@@ -192,12 +192,18 @@ class Replies:
             error = QuotaExceeded(text, partial=ask.partial, details=quota.to_dict())
             self._end(ask, ReplyEnd.QUOTA, error)
 
-    def error(self, error: EstuaryError) -> None:
+    def error(self, error: EstuaryError, now: float) -> None:
         """The server's `error`: it ends the reply it names, or one that has not begun."""
-        message_id = error.details.get("message_id")
-        for ask in list(self._live.values()):
-            if ask.message_id is None if not message_id else ask.message_id == message_id:
-                self._end(ask, ReplyEnd.ERROR, error)
+        named = error.details.get("message_id")
+        if named:
+            # It may name an answer that failed before its first word.
+            ask = self._owner(named, "", now)
+            ends = [] if ask is None else [ask]
+            self._note(named)
+        else:
+            ends = [ask for ask in self._live.values() if ask.message_id is None]
+        for ask in ends:
+            self._end(ask, ReplyEnd.ERROR, error)
 
     def lost(self, why: str) -> None:
         """The connection fell."""

@@ -408,10 +408,11 @@ def test_interrupted_before_its_first_word(talk: Talk, named: str | None) -> Non
     [
         (InterruptData("m1"), ReplyEnd.INTERRUPTED),
         (ModerationFlag("m1", "redacted"), ReplyEnd.REDACTED),
+        (ErrorEvent("no model", None, "m1"), ReplyEnd.ERROR),
     ],
 )
 def test_cut_by_the_server_before_its_first_word(
-    talk: Talk, cut: InterruptData | ModerationFlag, end: ReplyEnd
+    talk: Talk, cut: InterruptData | ModerationFlag | ErrorEvent, end: ReplyEnd
 ) -> None:
     talk.asks()
     talk.asks()
@@ -508,6 +509,7 @@ def test_an_error_ends_what_has_not_begun_or_what_it_names(talk: Talk) -> None:
 
 
 def test_an_error_that_names_another_leaves_the_waiting_alone(talk: Talk) -> None:
+    talk.chunk("old", "m9")
     talk.asks("one")
     talk.asks("two")
     talk.says(ErrorEvent("other", None, "m9"))
