@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 OPEN = '0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 ACK = '40/sdk,{"sid":"x"}'
 SESSION = '42/sdk,["session_info",{"session_id":"session"}]'
+TAKEN = '451-/sdk,["x",{"_placeholder":true,"num":0}]'
+"""An event whose attachment is still to come."""
 
 
 def event(name: str, *args: Any) -> str:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     Act = Callable[[Peer], Coroutine[Any, Any, None]]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 
 IN = ["is connecting", "is connected", "connected"]
 """What a client tells while it comes in."""

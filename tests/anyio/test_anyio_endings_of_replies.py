@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     Act = Callable[["Scene"], Coroutine[Any, Any, None]]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quiet")]
 
 
 def chunk(text: str, key: str, final: bool = False, **more: Any) -> str:
@@ -262,6 +262,8 @@ async def test_whatever_comes_between(name: str, moment: str) -> None:
     act, before, middle = TABLE[name]
     expected = {"before": before, "middle": middle, "after": FINAL}[moment]
     async with serving() as site, EstuaryClient(site.config(auto_reconnect=False)) as client:
+        faults: list[EstuaryError] = []
+        client.on("error", faults.append)
         await client.connect()
         peer = await site.peer()
         first = Scene(client, peer, client.ask("hello?"))
@@ -285,7 +287,11 @@ async def test_whatever_comes_between(name: str, moment: str) -> None:
             assert scene.reply.message_id == "m"
         assert [one.name for one in scene.reply.actions] == actions_of(name, moment)
         if client.is_connected:
-            await check_another_question(scene, name)
+            await check_another_question(scene)
+        # The server's error is an event besides, and a breach of the protocol is one.
+        assert len(faults) == (
+            name in ("an error", "a breach of the protocol") or "error about" in name
+        )
 
 
 def actions_of(name: str, moment: str) -> list[str]:
@@ -305,7 +311,7 @@ async def answer_the_rest(scene: Scene, name: str, moment: str) -> None:
         await scene.say(chunk("And that.", "m2", final=True))
 
 
-async def check_another_question(scene: Scene, name: str) -> None:
+async def check_another_question(scene: Scene) -> None:
     count = scene.peer.count(SendText)
     reply = scene.client.ask("and then?")
     assert (await scene.peer.get(SendText, count + 1)).text == "and then?"
@@ -342,6 +348,7 @@ SEVERAL = {
 async def test_what_ends_one_of_two(name: str, concurrent: bool, begun: bool) -> None:
     act, one, other = SEVERAL[name]
     async with serving() as site, EstuaryClient(site.config(auto_reconnect=False)) as client:
+        client.on("error", lambda error: None)
         await client.connect()
         peer = await site.peer()
         scene = Scene(client, peer, client.ask("one"))

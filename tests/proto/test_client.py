@@ -293,6 +293,17 @@ def test_who_resets_the_counter(reason: str, end: Any, lived: float) -> None:
     assert [e.attempt for e in pair.of(Reconnecting)] == ([1, 1] if settled else [1, 2])
 
 
+@pytest.mark.parametrize(("lived", "attempt"), [(9.98, 2), (10.001, 1)])
+def test_ten_seconds_reset_the_counter(lived: float, attempt: int) -> None:
+    pair = connected()
+    pair.link.cut()
+    while not pair.client.is_connected:
+        pair.advance(0.01)
+    pair.advance(lived)
+    pair.link.cut()
+    assert [e.attempt for e in pair.of(Reconnecting)] == [1, attempt]
+
+
 def test_without_auto_reconnect_a_drop_is_the_end() -> None:
     pair = connected(auto_reconnect=False)
     pair.link.cut()
