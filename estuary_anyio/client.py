@@ -29,6 +29,7 @@ from estuary_proto.events import (
     ReplyPart,
     ReplyStarted,
     Settled,
+    VoiceSettled,
     Writable,
 )
 from estuary_proto.intents import Interrupt, SayLine, SendText
@@ -39,6 +40,7 @@ from .listening import Listening
 from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
+from .speaking import Speaking
 
 if TYPE_CHECKING:
     import os
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from estuary_proto.capture import Recorder
     from estuary_proto.events import TextPiece
     from estuary_proto.models.conversation import BotResponse
     from estuary_proto.models.session import ConnectionState, SessionInfo
@@ -71,7 +72,7 @@ class _Attempt:
         self.waiting = 0
 
 
-class EstuaryClient(Listening):
+class EstuaryClient(Listening, Speaking):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -95,13 +96,14 @@ class EstuaryClient(Listening):
         if not isinstance(config, EstuaryConfig):
             raise TypeError(f"config is {type(config).__name__}, not EstuaryConfig")
         _warn_of_plain_http(config)
+        super().__init__()
         self.config = config
         self._ssl_context = ssl_context
         self._headers = tuple((headers or {}).items())
         self._capture: CaptureFile | None = None
         seed = secrets.randbits(32)
         if capture is None:
-            self._core: Client | Recorder = Client(config, seed=seed, path=path)
+            self._core = Client(config, seed=seed, path=path)
         else:
             from .capture import CaptureFile
 
@@ -441,6 +443,10 @@ class EstuaryClient(Listening):
             self._replies[event.reply].update(event)
             if kind is ReplyEnded:
                 del self._replies[event.reply]
+        elif kind is VoiceSettled:
+            self._voice_settled(event)
+        elif kind is Writable:
+            self._voice_moved()
         elif kind is ConnectFailed:
             self._conclude(event.error)
         elif kind is Connected:
@@ -455,7 +461,9 @@ class EstuaryClient(Listening):
 
 
 _OF_REPLIES = frozenset({ReplyStarted, ReplyPart, ReplyEnded})
-_NOT_FOR_ALL = _OF_REPLIES | {Settled, ConnectFailed, Connected, Writable, AckSettled}
+_NOT_FOR_ALL = _OF_REPLIES | {
+    Settled, ConnectFailed, Connected, Writable, AckSettled, VoiceSettled
+}  # fmt: skip
 """What somebody in particular waits for; everything else goes to the listeners as it is."""
 
 

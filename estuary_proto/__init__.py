@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     )
     from estuary_proto.client import (
         Client,
-        Life,
     )
     from estuary_proto.config import (
         EstuaryConfig,
@@ -71,6 +70,9 @@ if TYPE_CHECKING:
         SayLine,
         SendText,
     )
+    from estuary_proto.life import (
+        Life,
+    )
     from estuary_proto.messages import (
         UnknownEvent,
     )
@@ -89,10 +91,8 @@ if TYPE_CHECKING:
     )
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "estuary_proto.client": (
-        "Client",
-        "Life",
-    ),
+    "estuary_proto.client": ("Client",),
+    "estuary_proto.life": ("Life",),
     "estuary_proto.connection": ("Connection",),
     "estuary_proto.websocket": ("WebSocketLink",),
     "estuary_proto.states": ("Role",),

@@ -24,6 +24,7 @@ from .connection import MAX_EVENTS, Connection
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import (
     AckDue,
+    AckSettled,
     Closed,
     Connected,
     ConnectFailed,
@@ -39,11 +40,15 @@ from .events import (
     StateChanged,
 )
 from .intents import SendText
-from .models.session import ConnectionState, ErrorEvent, SessionInfo
+from .life import Life
+from .models.session import ConnectionState, ErrorEvent, SessionInfo, VoiceMode
+from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
+from .packing import MAX_AUDIO
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
 from .replies import Replies
 from .states import Role, State
 from .timers import Deadline, Timer, Timers, earlier
+from .voice import Outlet, Voice, check_pcm
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
@@ -64,6 +69,9 @@ class Client:
         self._commands: deque[Dial | Drop] = deque()
         self._events: deque[Any] = deque()
         self._replies = Replies(self._events)
+        outlet = Outlet(self._say, self._say_aloud, self._largest, self._events.append)
+        self.voice: Voice = Voice(config, outlet)
+        """Whether voice is on; to be read, `start_voice` and its like act."""
         self._asked = 0
         self._receipts = 0
         self._lost = 0
@@ -190,6 +198,8 @@ class Client:
             if self.state is ConnectionState.CONNECTED:
                 # When the server has said goodbye first, this keeps us from coming back.
                 self._leaving = True
+                if self.voice.mode is not None:
+                    self.voice.stop()
                 self._connection.close(now=now)
                 self._collect()
             else:
@@ -204,16 +214,16 @@ class Client:
         """
         now = self._tick(now)
         if self._connection is None or self._connection.state is not State.READY:
-            raise LocalProtocolError(
-                f"cannot send {type(message).__name__}: not connected "
-                f"(state {self.state.value}); await connect() first",
-                ErrorCode.NOT_CONNECTED,
-            )
-        receipt = self._connection.submit(message, now=now, ack_within=ack_within)
-        self._receipts = max(self._receipts, receipt)
-        self._replies.submitted(message, now)
+            raise self._not_connected(f"send {type(message).__name__}")
+        receipt = self._say(message, ack_within)
         self._collect()
         return receipt
+
+    def _not_connected(self, what: str) -> LocalProtocolError:
+        return LocalProtocolError(
+            f"cannot {what}: not connected (state {self.state.value}); await connect() first",
+            ErrorCode.NOT_CONNECTED,
+        )
 
     def ask(
         self,
@@ -245,6 +255,62 @@ class Client:
         self._asked = number
         self._rearm_replies()
         return number
+
+    # --- inputs: the user's voice ----------------------------------------------------------
+
+    def start_voice(self, mode: VoiceMode, *, now: float) -> int:
+        """Turn voice on; VoiceSettled follows once with the number that is returned.
+
+        Raises NOT_CONNECTED, and what `Voice.start` raises.
+        """
+        now = self._tick(now)
+        if not self.is_connected:
+            raise self._not_connected("start voice")
+        return self.voice.start(mode)
+
+    def stop_voice(self, *, now: float) -> int:
+        """Turn voice off; VoiceSettled follows once. Free when it is off."""
+        self._tick(now)
+        return self.voice.stop()
+
+    def press(self, *, now: float) -> None:
+        """The button of push-to-talk is down (API 5)."""
+        self._tick(now)
+        self.voice.press()
+
+    def release(self, *, now: float) -> None:
+        """The button is up: end of turn."""
+        self._tick(now)
+        self.voice.release()
+
+    def mute(self, muted: bool, *, now: float) -> None:
+        """Whether what is said goes nowhere."""
+        self._tick(now)
+        self.voice.mute(muted)
+
+    def send_audio(self, pcm: bytes, *, now: float, live: bool = False) -> int:
+        """Say something; see `Voice.audio` for what it returns and raises."""
+        self._tick(now)
+        receipt = self.voice.audio(check_pcm(pcm), live=live)
+        self._collect()
+        return receipt
+
+    def _say(self, message: Any, ack_within: float | None) -> int:
+        assert self._connection is not None
+        receipt = self._connection.submit(message, now=self._now, ack_within=ack_within)
+        self._receipts = max(self._receipts, receipt)
+        self._replies.submitted(message, self._now)
+        return receipt
+
+    def _say_aloud(self, pcm: bytes, seconds: float, live: bool, always: bool) -> int:
+        assert self._connection is not None
+        receipt, gone, frames = self._connection.send_audio(pcm, seconds, live=live, always=always)
+        self._receipts = max(self._receipts, receipt)
+        self.voice.dropped(gone, frames)
+        return receipt
+
+    def _largest(self) -> int:
+        return MAX_AUDIO if self._connection is None else self._connection.max_audio
 
     # --- what a connection tells -----------------------------------------------------------
 
@@ -291,11 +357,19 @@ class Client:
             self._lost += 1
         self._events.append(settled)
 
+    def _on_voice(self, message: Any) -> None:
+        self.voice.told(message)
+
+    def _on_ack_settled(self, settled: AckSettled) -> None:
+        if not self.voice.acked(settled.receipt, settled.outcome):
+            self._events.append(settled)
+
     def _on_ready(self, ready: Ready) -> None:
         self.session = ready.session
         self._ready_at = self._now
         self._set_state(ConnectionState.CONNECTED)
         self._events.append(Connected(ready.session))
+        self.voice.ready()
 
     def _on_closed(self, closed: Closed) -> None:
         self._let_go()
@@ -328,6 +402,7 @@ class Client:
             self._events.append(Fault(closed.error))
         self._replies.lost(closed.error.message)
         self._rearm_replies()
+        self.voice.fell(again and ENDINGS[closed.cause].voice_resumes)
         if again:
             self._retry(closed.error)
 
@@ -342,6 +417,7 @@ class Client:
             connect_within=config.connect_timeout,
             text_mode=config.text_mode,
             receipts_after=self._receipts,
+            audio_backlog=config.audio_backlog,
         )
         self._timers.start(Timer.CONNECT, self._now + config.connect_timeout)
         target = config.target(self._path)
@@ -365,12 +441,14 @@ class Client:
 
     def _abandon(self, error: EstuaryError) -> None:
         """No further attempt: this is the end until somebody connects again."""
+        self.voice.end()
         self._set_state(ConnectionState.ERROR)
         self._events.append(Fault(error))
         self._events.append(ConnectFailed(error))
 
     def _give_up(self, error: EstuaryError) -> None:
         """The user ended a pending attempt."""
+        self.voice.end()
         self._timers.clear()
         self._set_state(ConnectionState.DISCONNECTED)
         self._events.append(ConnectFailed(error))
@@ -428,65 +506,6 @@ class Client:
 _NOTHING: deque[Any] = deque()
 
 
-class Life:
-    """One link of a client (or of a recorder around it), for a byte layer to wrap."""
-
-    __slots__ = ("_core", "_link")
-
-    def __init__(self, core: Any, link: int) -> None:
-        self._core = core
-        self._link = link
-
-    def start(self, *, now: float) -> None:
-        """The WebSocket is open."""
-        self._core.opened(self._link, now=now)
-
-    def receive(self, frame: str | bytes, *, now: float) -> None:
-        """One complete WebSocket message has come."""
-        self._core.receive(self._link, frame, now=now)
-
-    def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
-        """The WebSocket is gone."""
-        self._core.receive_eof(self._link, now=now, code=code, reason=reason)
-
-    def refused(self, error: EstuaryError, *, now: float) -> None:
-        """The handshake failed."""
-        self._core.dial_failed(self._link, error, now=now)
-
-    def fault(self, error: EstuaryError, *, now: float) -> None:
-        """The peer broke the rules of WebSocket."""
-        self._core.fault(self._link, error, now=now)
-
-    def handle_timeout(self, *, now: float) -> None:
-        """The deadline may be due."""
-        self._core.handle_timeout(now=now)
-
-    @property
-    def deadline(self) -> Deadline | None:
-        """The client's deadline."""
-        deadline: Deadline | None = self._core.deadline
-        return deadline
-
-    @property
-    def wants_read(self) -> bool:
-        """False while reading should pause."""
-        return bool(self._core.wants_read)
-
-    @property
-    def wants_write(self) -> bool:
-        """True while `next_frame` has something to give, or something to settle."""
-        return bool(self._core.wants_write(self._link))
-
-    def next_event(self) -> Any:
-        """The client's next event, or None."""
-        return self._core.next_event()
-
-    def next_frame(self, *, batch: bool = False) -> str | bytes | HangUp | None:
-        """The next frame to send, or None."""
-        frame: str | bytes | HangUp | None = self._core.next_frame(self._link, batch=batch)
-        return frame
-
-
 _HANDLERS: dict[type, Any] = {
     ErrorEvent: Client._on_server_error,
     SessionInfo: Client._on_session,
@@ -494,4 +513,9 @@ _HANDLERS: dict[type, Any] = {
     Settled: Client._on_settled,
     Ready: Client._on_ready,
     Closed: Client._on_closed,
+    AckSettled: Client._on_ack_settled,
+    VoiceStarted: Client._on_voice,
+    VoiceStopped: Client._on_voice,
+    VoiceError: Client._on_voice,
+    VoiceTimeout: Client._on_voice,
 }

@@ -23,10 +23,19 @@ from .answers import Ack, Admit, Refuse
 from .engineio import PacketType as Engine
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, RemoteProtocolError
 from .events import AckDue, AckSettled, Closed, HangUp, JoinRequested, Outcome, Ready, Writable
-from .intents import Interrupt
+from .intents import Interrupt, StartVoice, StopVoice
 from .models.conversation import ResponseChunk
 from .models.session import SessionInfo
 from .outbox import Outbox
+from .packing import (
+    NAMESPACE,
+    PLAIN_EVENT,
+    check_size,
+    max_audio,
+    pack,
+    pack_audio,
+    pack_message,
+)
 from .policy import ENDINGS, VERDICT_HOLDS, Cause, Verdict, cause_of_close, verdict_of
 from .socketio import Packet
 from .socketio import PacketType as Socket
@@ -40,19 +49,16 @@ if TYPE_CHECKING:
     from .config import TextMode
     from .engineio import Open
 
-NAMESPACE = "/sdk"
-"""The one namespace that an Estuary server speaks (PROTOCOL 1.1)."""
-
 MAX_NAMESPACE = 256
 """Characters in the name of a namespace that is not ours, which we repeat to the peer."""
-
-_PLAIN_EVENT = f"42{NAMESPACE},["
 
 MAX_EVENTS = 1024
 """Events that may wait to be taken before `wants_read` turns False."""
 
 ATTACHMENTS_WITHIN = 30.0
 """Seconds that the attachments of a packet may take to follow it."""
+
+_FENCES = (StartVoice, StopVoice)
 
 _PHASES = {
     State.OPENING: "the server's Engine.IO greeting",
@@ -67,7 +73,8 @@ class Connection:
     """See the module. `auth` is the client's join payload, `handshake` the server's greeting.
 
     Times are seconds. `connect_within` bounds the way from start to Ready, `close_within` the way
-    from a goodbye to the end of the transport. Receipts are numbered on from `receipts_after`.
+    from a goodbye to the end of the transport, `audio_backlog` the audio that may wait. Receipts
+    are numbered on from `receipts_after`.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Connection:
         close_within: float = 2.0,
         text_mode: TextMode = "auto",
         receipts_after: int = 0,
+        audio_backlog: float = 1.0,
     ) -> None:
         if (handshake is None) is (role is Role.SERVER):
             raise LocalProtocolError("handshake= is the server's to give, and only the server's")
@@ -89,11 +97,11 @@ class Connection:
         self.session: SessionInfo | None = None
         self.handshake = handshake
         # Encoded now, so that credentials which no packet can hold raise at the caller.
-        self._join = self._encode(Packet(Socket.CONNECT, NAMESPACE, None, auth))
+        self._join = pack(Packet(Socket.CONNECT, NAMESPACE, None, auth))
         self._connect_within = connect_within
         self._close_within = close_within
         self._timers = Timers()
-        self._outbox = Outbox()
+        self._outbox = Outbox(audio_backlog=audio_backlog)
         self.events: deque[Any] = deque()
         """What `next_event` takes from; for a parent that empties it in its own step."""
         self._assembler = socketio.Assembler()
@@ -121,6 +129,11 @@ class Connection:
     def wants_write(self) -> bool:
         """True while `next_frame` has something to give, or something to settle."""
         return bool(self._outbox)
+
+    @property
+    def max_audio(self) -> int:
+        """The most bytes of PCM that one frame may carry."""
+        return max_audio(self.handshake)
 
     def next_event(self) -> Any:
         """The next event, or None. Take them all after each call."""
@@ -158,7 +171,7 @@ class Connection:
             return
         try:
             if type(frame) is str and not self._assembler.pending:
-                event = socketio.plain_event(frame, _PLAIN_EVENT)
+                event = socketio.plain_event(frame, PLAIN_EVENT)
                 if event is not None:
                     return self._receive_event(event, None, now)
             kind, data = engineio.decode(frame)
@@ -216,6 +229,28 @@ class Connection:
             return self._acknowledge(message, now)
         return self._send(message, now, ack_within)
 
+    def send_audio(
+        self, pcm: bytes, seconds: float, *, live: bool, always: bool = False
+    ) -> tuple[int, float, int]:
+        """Take audio for sending (PROTOCOL 2, `stream_audio`): at most 100 ms of PCM16.
+
+        What is `live` has no receipt (0) and lets go of older live audio where there is no room;
+        returns the receipt, and the seconds and frames that were let go. Else raises SendBlocked
+        where there is none, unless it must `always` go.
+        """
+        if self.role is not Role.CLIENT or self.state is not State.READY:
+            raise LocalProtocolError(
+                f"cannot send audio now: not connected (state {self.state.value})",
+                ErrorCode.NOT_CONNECTED,
+            )
+        frame = pack_audio(pcm)
+        check_size("stream_audio", [frame], self.handshake)
+        receipt = None if live else self._receipts + 1
+        seconds_gone, frames_gone = self._outbox.audio(frame, seconds, receipt, always=always)
+        if receipt is not None:
+            self._receipts = receipt
+        return receipt or 0, seconds_gone, frames_gone
+
     def close(self, *, now: float, code: int = 1000, reason: str = "") -> None:
         """Say goodbye behind what was accepted: LEAVE, then a WebSocket close with `code`."""
         ending = self._closed(Cause.CLIENT, "closed by us")
@@ -223,7 +258,7 @@ class Connection:
             self._finish(ending)
         elif self.state is not State.CLOSING and self.state is not State.CLOSED:
             if next_state(self.state, Signal.LEAVE) is not None:
-                self._queue(self._encode(Packet(Socket.DISCONNECT, NAMESPACE)))
+                self._queue(pack(Packet(Socket.DISCONNECT, NAMESPACE)))
             self._advance(Signal.HANGUP)
             self._goodbye(ending, now, HangUp(code, reason))
 
@@ -300,7 +335,7 @@ class Connection:
         if self.role is Role.SERVER and packet.type is Socket.CONNECT:
             error = {"message": f"no namespace {packet.namespace}; join {NAMESPACE}"}
             refusal = Packet(Socket.CONNECT_ERROR, packet.namespace, None, error)
-            self._control(self._encode(refusal), now)
+            self._control(pack(refusal), now)
 
     def _receive_connect(self, packet: Packet) -> None:
         if self.role is Role.CLIENT:
@@ -374,10 +409,9 @@ class Connection:
         """The name of a message and its frames."""
         if not messages.may_send(self.role, message):
             raise LocalProtocolError(f"a {self.role.value} does not send {type(message).__name__}")
-        name, args = messages.write(message)
-        frames = self._encode(Packet(Socket.EVENT, NAMESPACE, ident, [name, *args]))
+        name, frames = pack_message(message, ident)
         if self.role is Role.CLIENT:
-            self._check_size(name, frames)
+            check_size(name, frames, self.handshake)
         return name, frames
 
     def _send(self, message: Any, now: float, ack_within: float | None) -> int:
@@ -392,7 +426,9 @@ class Connection:
         if type(message) is Interrupt:
             self._outbox.control(frames, receipt)
         else:
-            self._outbox.message(frames, receipt)
+            # Who is heard and who is not is never refused: there is one of it at a time.
+            always = type(message) in _FENCES
+            self._outbox.message(frames, receipt, always=always)
         self._receipts = receipt
         if ack_within is not None:
             self._acks[receipt] = now + ack_within
@@ -414,16 +450,15 @@ class Connection:
             raise LocalProtocolError(f"nobody asks to join (state {self.state.value})")
         if isinstance(answer, Refuse):
             error = {"message": answer.message}
-            self._queue(self._encode(Packet(Socket.CONNECT_ERROR, NAMESPACE, None, error)))
+            self._queue(pack(Packet(Socket.CONNECT_ERROR, NAMESPACE, None, error)))
             self._advance(Signal.JOIN_ERROR)
             self._goodbye(self._closed(Cause.CLIENT, answer.message), now, HangUp())
             return 0
         if answer.session is not None:  # What is wrong with it raises before anything is sent.
-            name, args = messages.write(answer.session)
-            self._encode(Packet(Socket.EVENT, NAMESPACE, None, [name, *args]))
+            pack_message(answer.session, None)
         assert self.handshake is not None  # A server has one from the start.
         sid = {"sid": self.handshake.sid}
-        self._queue(self._encode(Packet(Socket.CONNECT, NAMESPACE, None, sid)))
+        self._queue(pack(Packet(Socket.CONNECT, NAMESPACE, None, sid)))
         self._advance(Signal.JOIN_ACK)
         return 0 if answer.session is None else self._send(answer.session, now, None)
 
@@ -432,13 +467,9 @@ class Connection:
             raise LocalProtocolError(
                 f"cannot acknowledge now (state {self.state.value})", ErrorCode.NOT_CONNECTED
             )
-        frames = self._encode(Packet(Socket.ACK, NAMESPACE, ack.ack_id, list(ack.args)))
+        frames = pack(Packet(Socket.ACK, NAMESPACE, ack.ack_id, list(ack.args)))
         self._control(frames, now)
         return 0
-
-    def _encode(self, packet: Packet) -> list[str | bytes]:
-        head, *attachments = socketio.encode(packet)
-        return [engineio.encode(Engine.MESSAGE, str(head)), *attachments]
 
     def _queue(self, frames: list[str | bytes]) -> None:
         """Queue a packet of the handshake behind what is there; nobody waits for its receipt."""
@@ -447,22 +478,6 @@ class Connection:
     def _control(self, frames: list[str | bytes], now: float) -> None:
         if not self._outbox.control(frames):
             self._fault(RemoteProtocolError("it does not read what it asked us to answer"), now)
-
-    def _check_size(self, name: str, frames: list[str | bytes]) -> None:
-        """Refuse what the server said it would not take: sending it would kill the connection."""
-        if self.handshake is None:
-            return
-        limit = self.handshake.max_payload
-        for frame in frames:
-            # Four bytes a character is the most that UTF-8 takes.
-            if len(frame) * 4 > limit:
-                size = len(frame.encode()) if isinstance(frame, str) else len(frame)
-                if size > limit:
-                    raise LocalProtocolError(
-                        f"{name!r} takes {size} bytes on the wire and the server accepts {limit} "
-                        "(its maxPayload); send less at a time",
-                        details={"size": size, "limit": limit},
-                    )
 
     # --- states and endings ----------------------------------------------------------------
 

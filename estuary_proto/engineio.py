@@ -43,6 +43,8 @@ _MESSAGE: Final = PacketType.MESSAGE
 
 DEFAULT_PING_INTERVAL: Final = 25.0
 DEFAULT_PING_TIMEOUT: Final = 20.0
+LEAST_PAYLOAD: Final = 256
+"""Bytes of a message that every server takes: the words around a conversation need them."""
 DEFAULT_MAX_PAYLOAD: Final = 1_000_000
 _LONGEST_MS: Final = 2**31
 """A peer may wait 25 days between pings; what is longer is nonsense rather than patience."""
@@ -103,7 +105,7 @@ def read_open(data: str) -> Open:
         else (),
         ping_interval=_seconds(fields, "pingInterval", DEFAULT_PING_INTERVAL),
         ping_timeout=_seconds(fields, "pingTimeout", DEFAULT_PING_TIMEOUT),
-        max_payload=max(1, int(size)),
+        max_payload=max(LEAST_PAYLOAD, int(size)),
     )
 
 

@@ -202,11 +202,24 @@ class ConnectFailed(Event):
 
 @event
 class AudioDropped(Event):
-    """Live audio that was too old to send was dropped: `seconds` of it in `frames` pieces."""
+    """Audio that was not sent: `seconds` of it in `frames` pieces, told once for many (API 5).
+
+    `reason`: "backlog" (live audio that grew too old in front of a slow connection), "button_up",
+    "muted", "not_started" (its turn did not begin) or "connection_lost".
+    """
 
     NAME: ClassVar[str] = "audio_dropped"
     seconds: float
     frames: int
+    reason: str = "backlog"
+
+
+@event
+class VoiceSettled(Event):
+    """What was asked of voice under `request` is done, or has failed with `error`."""
+
+    request: int
+    error: EstuaryError | None = None
 
 
 @event

@@ -1,12 +1,15 @@
 """What waits to be sent, in which order, and what became of it.
 
-Three rules:
+Four rules:
 
 1. Pongs, acks and interrupts overtake; everything else keeps its order. A packet and its
    attachments are one unit that nothing comes between.
 2. Control is never refused, but bounded: one pending pong (the newest answers for all), and a limit
    on acks, past which the peer is at fault. Messages are refused when the buffer is full.
-3. A frame stays ours until it is pulled, and a pull says that the frames before it have been handed
+3. Live audio is a message that may be dropped: at most so many seconds of it wait, counting what
+   was given and is still on its way to the transport; the oldest goes first, and is counted. What
+   goes between does not move, so no audio crosses a start or a stop.
+4. A frame stays ours until it is pulled, and a pull says that the frames before it have been handed
    on, unless it continues their batch. So a receipt settles once: SENT at that pull, or LOST when
    the connection falls first.
 """
@@ -29,15 +32,22 @@ MAX_CONTROL = 1000
 """How many acks and other control packets may wait before the peer is at fault."""
 
 
+_ROUNDING = 1e-6
+"""Seconds by which sums of audio may be off."""
+
+
 class _Unit:
     """One packet: its frames, its size, and the receipt to settle when it has gone."""
 
-    __slots__ = ("frames", "next", "receipt", "size")
+    __slots__ = ("frames", "next", "receipt", "seconds", "size")
 
-    def __init__(self, frames: Sequence[str | bytes], receipt: int | None) -> None:
+    def __init__(
+        self, frames: Sequence[str | bytes], receipt: int | None, seconds: float = 0.0
+    ) -> None:
         self.frames = frames
         self.next = 0
         self.receipt = receipt
+        self.seconds = seconds
         # Characters stand for bytes here: this bounds memory, it is no wire length.
         self.size = sum(map(len, frames))
 
@@ -45,8 +55,9 @@ class _Unit:
 class Outbox:
     """The send side of one connection."""
 
-    def __init__(self, limit: int = BUFFER_BYTES) -> None:
+    def __init__(self, limit: int = BUFFER_BYTES, audio_backlog: float = 1.0) -> None:
         self._limit = limit
+        self._audio_backlog = audio_backlog
         self._control: deque[_Unit] = deque()
         self._messages: deque[_Unit] = deque()
         self._pong: _Unit | None = None
@@ -57,6 +68,11 @@ class Outbox:
         self._gone = False
         self._bytes = 0
         self._refused = False
+        # Audio: seconds that wait or are on their way; the live units among those that wait.
+        self._audio = 0.0
+        self._on_its_way = 0.0
+        self._live: deque[_Unit] = deque()
+        self._audio_refused = False
 
     def __bool__(self) -> bool:
         """True while a pull would give a frame, or settle the one before."""
@@ -74,15 +90,18 @@ class Outbox:
         """How much of messages waits, in characters and bytes."""
         return self._bytes
 
-    def message(self, frames: Sequence[str | bytes], receipt: int | None = None) -> None:
+    def message(
+        self, frames: Sequence[str | bytes], receipt: int | None = None, *, always: bool = False
+    ) -> None:
         """Queue a message behind those before it.
 
         Raises SendBlocked when the buffer is full; nothing has changed then. What has no receipt is
-        the handshake's or the goodbye's, and is never refused.
+        the handshake's or the goodbye's, and is never refused, nor is what must `always` go.
         """
         unit = _Unit(frames, receipt)
+        full = self._bytes and self._bytes + unit.size > self._limit
         # A message larger than the whole buffer may go when it is alone.
-        if receipt is not None and self._bytes and self._bytes + unit.size > self._limit:
+        if full and receipt is not None and not always:
             self._refused = True
             raise SendBlocked(
                 f"the send buffer is full: {self._bytes} of {self._limit} bytes wait for a peer "
@@ -91,6 +110,41 @@ class Outbox:
             )
         self._bytes += unit.size
         self._messages.append(unit)
+
+    def audio(
+        self, frame: str, seconds: float, receipt: int | None, *, always: bool = False
+    ) -> tuple[float, int]:
+        """Queue audio behind what is there; returns the seconds and frames that were dropped.
+
+        Without a receipt it is live, and makes room for itself; else it raises SendBlocked when
+        there is none, unless it must `always` go.
+        """
+        if receipt is not None and not always and self._audio + seconds > self._audio_backlog:
+            if self._audio:
+                self._audio_refused = True
+                raise SendBlocked(
+                    f"{self._audio:.2f} s of audio wait for a peer that does not read; "
+                    "wait for Writable",
+                    {"waiting": self._audio, "limit": self._audio_backlog},
+                )
+        unit = _Unit((frame,), receipt, seconds)
+        self._messages.append(unit)
+        self._bytes += unit.size
+        self._audio += seconds
+        if receipt is not None:
+            return 0.0, 0
+        self._live.append(unit)
+        return self._make_room()
+
+    def _make_room(self) -> tuple[float, int]:
+        dropped, count = 0.0, 0
+        while self._audio > self._audio_backlog + _ROUNDING and len(self._live) > 1:
+            unit = self._live.popleft()
+            unit.frames = ()  # It is passed over when its turn comes.
+            self._bytes -= unit.size
+            self._audio -= unit.seconds
+            dropped, count = dropped + unit.seconds, count + 1
+        return dropped, count
 
     def control(self, frames: Sequence[str | bytes], receipt: int | None = None) -> bool:
         """Queue what overtakes messages; False when too much control waits already.
@@ -126,14 +180,16 @@ class Outbox:
                 self._given.append(unit.receipt)
             unit = None
         settled: list[Settled] = []
-        if self._given and not batch:
-            settled = [Settled(receipt, Outcome.SENT) for receipt in self._given]
-            self._given.clear()
+        if not batch:
+            if self._given:
+                settled = [Settled(receipt, Outcome.SENT) for receipt in self._given]
+                self._given.clear()
+            if self._on_its_way:
+                self._audio = max(0.0, self._audio - self._on_its_way)
+                self._on_its_way = 0.0
         if unit is None:
             unit = self._current = self._take()
-        writable = self._refused and self._bytes * 4 <= self._limit
-        if writable:
-            self._refused = False
+        writable = self._has_room_again()
         if unit is None:
             goodbye, gone = self._goodbye, self._gone
             self._gone = goodbye is not None
@@ -142,15 +198,31 @@ class Outbox:
         unit.next += 1
         return frame, settled, writable
 
+    def _has_room_again(self) -> bool:
+        """Whether somebody was refused and may go on now."""
+        bytes_again = self._refused and self._bytes * 4 <= self._limit
+        audio_again = self._audio_refused and self._audio * 2 <= self._audio_backlog
+        if bytes_again:
+            self._refused = False
+        if audio_again:
+            self._audio_refused = False
+        return bytes_again or audio_again
+
     def _take(self) -> _Unit | None:
         if self._pong is not None:
             unit, self._pong = self._pong, None
             return unit
         if self._control:
             return self._control.popleft()
-        if self._messages:
+        while self._messages:
             unit = self._messages.popleft()
+            if not unit.frames:
+                continue
             self._bytes -= unit.size
+            if unit.seconds:
+                self._on_its_way += unit.seconds
+                if unit.receipt is None:
+                    self._live.popleft()
             return unit
         return None
 
@@ -162,6 +234,8 @@ class Outbox:
         self._control.clear()
         self._messages.clear()
         self._pong = self._current = self._goodbye = None
+        self._live.clear()
         self._bytes = 0
-        self._refused = False
+        self._audio = self._on_its_way = 0.0
+        self._refused = self._audio_refused = False
         return [Settled(receipt, Outcome.LOST) for receipt in receipts]

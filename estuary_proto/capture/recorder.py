@@ -25,7 +25,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from ..client import Client, Life
+from ..client import Client
+from ..life import Life
 from ..version import __version__
 from .forms import dumps, error_form, form, message_form, quoted
 from .masking import Mask
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from ..errors import EstuaryError
     from ..events import Dial, Drop, HangUp
     from ..intents import SendText
-    from ..models.session import ConnectionState, SessionInfo
+    from ..models.session import ConnectionState, SessionInfo, VoiceMode
     from ..timers import Deadline
+    from ..voice import Voice
 
 FORMAT: Final = 1
 """The version of the format that is written."""
@@ -125,6 +127,11 @@ class Recorder:
     def wants_read(self) -> bool:
         """See `Client.wants_read`."""
         return self._client.wants_read
+
+    @property
+    def voice(self) -> Voice:
+        """See `Client.voice`."""
+        return self._client.voice
 
     def wants_write(self, link: int) -> bool:
         """See `Client.wants_write`."""
@@ -257,6 +264,40 @@ class Recorder:
             lambda: self._client.ask(message, now=now, timeout=timeout, concurrent=concurrent),
         )
         return number
+
+    def start_voice(self, mode: VoiceMode, *, now: float) -> int:
+        """See `Client.start_voice`."""
+        entry = {"in": "start_voice", "mode": form(mode, self._mask)}
+        request: int = self._told(now, entry, lambda: self._client.start_voice(mode, now=now))
+        return request
+
+    def stop_voice(self, *, now: float) -> int:
+        """See `Client.stop_voice`."""
+        request: int = self._told(
+            now, {"in": "stop_voice"}, lambda: self._client.stop_voice(now=now)
+        )
+        return request
+
+    def press(self, *, now: float) -> None:
+        """See `Client.press`."""
+        self._told(now, {"in": "press"}, lambda: self._client.press(now=now))
+
+    def release(self, *, now: float) -> None:
+        """See `Client.release`."""
+        self._told(now, {"in": "release"}, lambda: self._client.release(now=now))
+
+    def mute(self, muted: bool, *, now: float) -> None:
+        """See `Client.mute`."""
+        entry = {"in": "mute", "muted": form(muted, self._mask)}
+        self._told(now, entry, lambda: self._client.mute(muted, now=now))
+
+    def send_audio(self, pcm: bytes, *, now: float, live: bool = False) -> int:
+        """See `Client.send_audio`."""
+        entry = {"in": "send_audio", "pcm": form(pcm, self._mask), "live": live}
+        receipt: int = self._told(
+            now, entry, lambda: self._client.send_audio(pcm, now=now, live=live)
+        )
+        return receipt
 
     # --- writing ---------------------------------------------------------------------------
 

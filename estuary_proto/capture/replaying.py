@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import EstuaryConfig, RetryConfig, SessionCapabilities
 from ..errors import EstuaryError
+from ..models.session import VoiceMode
 from .forms import ODD, error_of, message_of, value_of
 from .reading import Entry, Kind, bad_line, read
 from .recorder import Recorder
@@ -231,6 +232,21 @@ def _ask(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], A
     return lambda: recorder.ask(message, now=now, timeout=timeout, concurrent=concurrent)
 
 
+def _start_voice(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    mode = VoiceMode(data["mode"])
+    return lambda: recorder.start_voice(mode, now=now)
+
+
+def _mute(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    muted = bool(data["muted"])
+    return lambda: recorder.mute(muted, now=now)
+
+
+def _send_audio(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    pcm, live = value_of(data["pcm"]), bool(data.get("live"))
+    return lambda: recorder.send_audio(pcm, now=now, live=live)
+
+
 def _next_frame(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
     link = data["link"]
     return lambda: recorder.next_frame(link)
@@ -252,6 +268,12 @@ _INPUTS: dict[str, Verb] = {
     "fault": _failed("fault"),
     "submit": _submit,
     "ask": _ask,
+    "start_voice": _start_voice,
+    "stop_voice": _plain("stop_voice"),
+    "press": _plain("press"),
+    "release": _plain("release"),
+    "mute": _mute,
+    "send_audio": _send_audio,
 }
 _PULLS: dict[str, Verb] = {
     "frame": _next_frame,

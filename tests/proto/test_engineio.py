@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estuary_proto import engineio as eio
-from estuary_proto.engineio import Open, Packet, PacketType, decode, encode, read_open, write_open
+from estuary_proto.engineio import (
+    LEAST_PAYLOAD,
+    Open,
+    Packet,
+    PacketType,
+    decode,
+    encode,
+    read_open,
+    write_open,
+)
 from estuary_proto.errors import RemoteProtocolError
 
 
@@ -62,9 +71,9 @@ def test_theirs_and_ours_agree(kind: PacketType, text: str) -> None:
 def test_open_as_servers_send_it() -> None:
     data = (
         '{"sid":"abc","upgrades":["websocket",3],"pingInterval":300,"pingTimeout":200.5,'
-        '"maxPayload":7,"x":1}'
+        '"maxPayload":700,"x":1}'
     )
-    assert read_open(data) == Open("abc", ("websocket",), 0.3, 0.2005, 7)
+    assert read_open(data) == Open("abc", ("websocket",), 0.3, 0.2005, 700)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,7 @@ def test_the_longest_patience() -> None:
 
 
 def test_a_small_size_stays_a_size() -> None:
-    assert read_open('{"sid":"s","maxPayload":0.5}').max_payload == 1
+    assert read_open('{"sid":"s","maxPayload":0.5}').max_payload == LEAST_PAYLOAD
     assert read_open('{"sid":"s","maxPayload":1e6}').max_payload == 1_000_000
 
 
@@ -116,7 +125,7 @@ def test_a_small_size_stays_a_size() -> None:
         upgrades=st.lists(st.text()).map(tuple),
         ping_interval=st.integers(1, 10**6).map(lambda ms: ms / 1000),
         ping_timeout=st.integers(1, 10**6).map(lambda ms: ms / 1000),
-        max_payload=st.integers(1, 10**12),
+        max_payload=st.integers(LEAST_PAYLOAD, 10**12),
     )
 )
 def test_open_comes_back(opened: Open) -> None:

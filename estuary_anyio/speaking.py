@@ -1,0 +1,152 @@
+"""The part of the client that speaks aloud (seed 000, 002; API 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from estuary_proto.errors import ErrorCode, EstuaryError, SendBlocked
+from estuary_proto.models.session import VoiceMode
+from estuary_proto.voice import FRAME, check_pcm
+
+from .driving import Driving
+
+if TYPE_CHECKING:
+    from estuary_proto.events import VoiceSettled
+
+
+class _Request:
+    """Something asked of voice, until it settles."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.error: EstuaryError | None = None
+
+
+class Speaking(Driving):
+    """Voice over the WebSocket, continuous or push-to-talk. It opens no device: it takes PCM."""
+
+    def __init__(self) -> None:
+        self._requests: dict[int, _Request] = {}
+        self._stirred: anyio.Event | None = None
+
+    # --- on and off ------------------------------------------------------------------------
+
+    @property
+    def is_voice_active(self) -> bool:
+        """True while voice is on."""
+        return self._core.voice.is_active
+
+    @property
+    def is_muted(self) -> bool:
+        """True while what is said goes nowhere."""
+        return self._core.voice.is_muted
+
+    async def start_voice(self, mode: VoiceMode = VoiceMode.CONTINUOUS) -> None:
+        """Begin to be heard.
+
+        CONTINUOUS opens the server's recogniser and waits for it; the server finds the end of each
+        turn. PUSH_TO_TALK is local: `start_recording` and `stop_recording` are the button. Raises
+        VOICE_ALREADY_ACTIVE, VOICE_START_FAILED, VOICE_MODE_MISMATCH, VOICE_NOT_SUPPORTED,
+        LIVEKIT_UNAVAILABLE, NOT_CONNECTED.
+        """
+        now = self._now()
+        if self.config.voice_transport == "livekit":
+            raise EstuaryError(
+                "this version has no voice over LiveKit; set voice_transport='websocket'",
+                ErrorCode.LIVEKIT_UNAVAILABLE,
+            )
+        request = self._core.start_voice(mode, now=now)
+        try:
+            await self._settled(request)
+        except anyio.get_cancelled_exc_class():
+            if self._core.voice.mode is not None:
+                self._core.stop_voice(now=self._now())
+                self._settle()
+            raise
+
+    async def stop_voice(self) -> None:
+        """End voice behind what was said, and wait until the server has. Free when it is off."""
+        await self._settled(self._core.stop_voice(now=self._now()))
+
+    async def _settled(self, number: int) -> None:
+        request = self._requests[number] = _Request()
+        try:
+            self._settle()
+            await checkpoint()
+            await request.done.wait()
+        finally:
+            del self._requests[number]
+        if request.error is not None:
+            raise request.error
+
+    # --- the button and the microphone -----------------------------------------------------
+
+    async def start_recording(self) -> None:
+        """The button is down (push-to-talk): what is sent from now on is one turn.
+
+        Nothing is lost while the server gets ready. Raises VOICE_NOT_ACTIVE.
+        """
+        await checkpoint()
+        self._core.press(now=self._now())
+        self._settle()
+
+    async def stop_recording(self) -> None:
+        """The button is up: the turn ends behind what was sent. Raises VOICE_NOT_ACTIVE."""
+        await checkpoint()
+        self._core.release(now=self._now())
+        self._settle()
+
+    def mute(self, muted: bool = True) -> None:
+        """Whether what is sent goes nowhere; voice stays on."""
+        self._core.mute(bool(muted), now=self._now())
+        self._settle()
+
+    def toggle_mute(self) -> None:
+        """Mute, or the opposite."""
+        self.mute(not self.is_muted)
+
+    async def send_audio(
+        self, audio: bytes | bytearray | memoryview, *, live: bool = False
+    ) -> None:
+        """Say something: PCM16, little-endian, mono, at `mic_sample_rate`, of any length.
+
+        It waits while more than `audio_backlog` seconds wait to be sent. `live`, for a microphone,
+        never waits: then the oldest audio is dropped and told as `audio_dropped`. Raises
+        VOICE_NOT_ACTIVE while voice is off.
+        """
+        pcm = check_pcm(audio)
+        size = 2 * int(self.config.mic_sample_rate * FRAME)
+        at, waited = 0, False
+        while at < len(pcm) or at == 0:
+            try:
+                self._core.send_audio(pcm[at : at + size], now=self._now(), live=live)
+            except SendBlocked:
+                await self._stir()
+                waited = True
+            else:
+                self._settle()
+                at += size
+        if not waited:
+            await checkpoint()
+
+    async def _stir(self) -> None:
+        if self._stirred is None or self._stirred.is_set():
+            self._stirred = anyio.Event()
+        await self._stirred.wait()
+
+    # --- between the core and the user -----------------------------------------------------
+
+    def _voice_settled(self, settled: VoiceSettled) -> None:
+        self._voice_moved()
+        request = self._requests.get(settled.request)
+        if request is not None:
+            request.error = settled.error
+            request.done.set()
+
+    def _voice_moved(self) -> None:
+        """There may be room for audio, or no use for it any more."""
+        if self._stirred is not None:
+            self._stirred.set()

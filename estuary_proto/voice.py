@@ -1,0 +1,505 @@
+"""Talking: who may speak when, as a machine that sees messages only (API 5, PROTOCOL 4.1, 4.2).
+
+A *turn* is what lies between one `start_voice` and one `stop_voice`. Continuous voice is one long
+turn; in push-to-talk each press of the button is one. The rules:
+
+1. The server's ear goes CLOSED, OPENING, OPEN, CLOSING and round again, one step a message. It is
+   open when the server has acknowledged or said `voice_started`, whichever is first, and closed
+   when `stop_voice` has been acknowledged: the event alone is not enough (PROTOCOL 4.2).
+2. A turn that begins while the ear is still busy waits; there is one that waits at most. Released
+   before it was sent, it sends nothing.
+3. Audio is kept from the press on, a second of it at most, until the ear is open. It goes before
+   the `stop_voice` of its turn and never into another one.
+4. Every turn that was opened is closed once, whatever goes wrong between.
+5. A connection that falls takes voice with it. It comes back with the next one if it was on and the
+   ending allows it (API 6); a held button does not, a muted microphone stays muted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
+from .events import AudioDropped, Fault, Outcome, VoiceSettled, Writable
+from .intents import Interrupt, StartVoice, StopVoice
+from .models.session import VoiceMode
+from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import EstuaryConfig
+
+KEPT: Final = 1.0
+"""Seconds of audio that wait for the ear to open (API 5)."""
+FRAME: Final = 0.1
+"""Seconds of audio in one frame at most (API 5)."""
+CLOSED_WITHIN: Final = 2.0
+"""Seconds after which a `stop_voice` that nobody acknowledges has worked all the same."""
+REPORTED_AFTER: Final = 1.0
+"""Seconds of audio that may be dropped before it is told; told earlier when it flows again."""
+
+PUSH_TO_TALK: Final = "push_to_talk"
+
+
+class Ear(Enum):
+    """Whether the server listens (rule 1)."""
+
+    CLOSED = auto()
+    OPENING = auto()
+    OPEN = auto()
+    CLOSING = auto()
+
+
+class _Turn:
+    __slots__ = ("ended", "kept", "request", "seconds")
+
+    def __init__(self, request: int = 0) -> None:
+        self.request = request
+        """Who waits for it to begin; 0 for nobody."""
+        self.kept: deque[tuple[bytes, float]] = deque()
+        self.seconds = 0.0
+        self.ended = False
+
+
+class Outlet(NamedTuple):
+    """What voice needs of the client around it."""
+
+    submit: Callable[[Any, float | None], int]
+    """Send a message, with the seconds in which it should be acknowledged."""
+    send_audio: Callable[[bytes, float, bool, bool], int]
+    """Send PCM of so many seconds; live or not; whatever the room. Returns the receipt."""
+    largest: Callable[[], int]
+    """The most bytes of PCM that one frame may carry to this server."""
+    tell: Callable[[Any], None]
+    """An event for the user."""
+
+
+class Voice:
+    """See the module. The methods raise EstuaryError for what is wrong here and now."""
+
+    def __init__(self, config: EstuaryConfig, outlet: Outlet) -> None:
+        self.mode: VoiceMode | None = None
+        """What the user has asked for; None while voice is off."""
+        self.is_active: bool = False
+        """True from `voice_started` to `voice_stopped`."""
+        self.is_muted: bool = False
+        self.ear: Ear = Ear.CLOSED
+        self._config = config
+        self._out = outlet
+        self._turn: _Turn | None = None
+        self._next: _Turn | None = None
+        self._requests = 0
+        self._stops: list[int] = []
+        self._awaited = 0
+        self._mine: set[int] = set()
+        self._sticky = False
+        self._resumes: VoiceMode | None = None
+        self._resuming = False
+        self._odd = b""
+        self._dropped: dict[str, tuple[float, int]] = {}
+        self._refused = False
+
+    @property
+    def is_recording(self) -> bool:
+        """True while what is said goes out: always in continuous mode, else by the button."""
+        if self.mode is not VoiceMode.PUSH_TO_TALK:
+            return self.mode is not None
+        return self._speaking() is not None
+
+    # --- what the user wants ---------------------------------------------------------------
+
+    def start(self, mode: VoiceMode) -> int:
+        """Turn voice on; the request that is returned settles once, as VoiceSettled.
+
+        Raises VOICE_ALREADY_ACTIVE, VOICE_NOT_SUPPORTED, VOICE_MODE_MISMATCH.
+        """
+        if mode not in tuple(VoiceMode):
+            raise LocalProtocolError(f"{mode!r} is no voice mode: give a VoiceMode")
+        if self.mode is not None:
+            raise EstuaryError(
+                f"voice is on already ({self.mode.value}); stop_voice() first",
+                ErrorCode.VOICE_ALREADY_ACTIVE,
+            )
+        capabilities = self._config.capabilities
+        if capabilities is not None and not capabilities.microphone:
+            raise EstuaryError(
+                "voice needs a microphone, and the capabilities in the configuration say that "
+                "there is none",
+                ErrorCode.VOICE_NOT_SUPPORTED,
+            )
+        if mode == VoiceMode.CONTINUOUS and self._sticky:
+            raise EstuaryError(
+                "this session has used push-to-talk, which the server keeps to: reconnect first",
+                ErrorCode.VOICE_MODE_MISMATCH,
+            )
+        self._off()  # A stop that the server has not confirmed yet.
+        self.mode = VoiceMode(mode)
+        request = self._request()
+        if self.mode is VoiceMode.PUSH_TO_TALK:
+            self._started(request)
+        else:
+            self._begin(_Turn(request))
+        return request
+
+    def stop(self) -> int:
+        """Turn voice off, behind what was said; the request settles when the server is done."""
+        self.end()
+        request = self._request()
+        if self.mode is None and not self._stops:
+            self._settle(request, None)
+            return request
+        self.mode = None
+        self._report()
+        self._stops.append(request)
+        self._discard_next()
+        turn = self._turn
+        if turn is not None and not turn.ended:
+            self._end_turn(turn)
+        if self.ear is Ear.CLOSED:
+            self._stopped()
+        self._let_on()
+        return request
+
+    def press(self) -> None:
+        """The button is down. Raises VOICE_NOT_ACTIVE; nothing in continuous mode (API 5)."""
+        if self._is_push_to_talk() and self._speaking() is None:
+            self._begin(_Turn())
+
+    def release(self) -> None:
+        """The button is up: the turn ends behind what was said. Raises VOICE_NOT_ACTIVE."""
+        if not self._is_push_to_talk():
+            return
+        turn = self._speaking()
+        if turn is None:
+            return
+        if turn is self._next:
+            self._discard_next()
+        else:
+            self._end_turn(turn)
+
+    def mute(self, muted: bool) -> None:
+        """Whether what is said goes nowhere."""
+        self.is_muted = muted
+        self._odd = b""
+        self._report()
+
+    def audio(self, pcm: bytes, *, live: bool) -> int:
+        """Say something: PCM16 mono at `mic_sample_rate`; returns the receipt, 0 for none.
+
+        Raises VOICE_NOT_ACTIVE while voice is off, and SendBlocked, with nothing changed, for what
+        is not `live` while there is no room; `Writable` follows.
+        """
+        if self.mode is None:
+            raise EstuaryError(
+                "audio needs voice: await start_voice() first", ErrorCode.VOICE_NOT_ACTIVE
+            )
+        turn = self._speaking()
+        if self.is_muted or turn is None:
+            self._drop("muted" if self.is_muted else "button_up", self._seconds(pcm))
+            return 0
+        try:
+            return self._take(pcm, turn, live)
+        except SendBlocked:
+            self._refused = True
+            raise
+
+    def _take(self, pcm: bytes, turn: _Turn, live: bool) -> int:
+        whole = self._odd + pcm
+        end = len(whole) & ~1
+        receipt = 0
+        if turn is self._turn and self.ear is Ear.OPEN:
+            for number, piece in enumerate(self._pieces(whole[:end])):
+                # When the first is taken all are: a call is refused as a whole, or not at all.
+                receipt = self._out.send_audio(piece, self._seconds(piece), live, number > 0)
+        else:
+            self._keep(turn, whole[:end], live)
+        self._odd = whole[end:]
+        return receipt
+
+    # --- what the server says --------------------------------------------------------------
+
+    def told(self, message: VoiceStarted | VoiceStopped | VoiceError | VoiceTimeout) -> None:
+        """A message about voice has come; the user is told what it means here."""
+        if type(message) is VoiceStarted:
+            if self.ear is Ear.OPENING:
+                self._opened()
+            elif self.ear is Ear.CLOSED and self.mode is None:
+                self._out.tell(message)
+        elif type(message) is VoiceStopped:
+            self._hear_stopped(message)
+        elif type(message) is VoiceError:
+            self._out.tell(message)
+            if self.ear is Ear.OPENING:
+                self._failed(f"the server could not start voice: {message.error}", told=True)
+        else:
+            self._out.tell(message)
+            self._lapse()
+
+    def acked(self, receipt: int, outcome: Outcome) -> bool:
+        """An acknowledgement has come, or will not; False if it is none of ours."""
+        if receipt not in self._mine:
+            return False
+        self._mine.discard(receipt)
+        if receipt != self._awaited or outcome is Outcome.LOST:
+            return (
+                True  # A late one, of what has been given up; or all is lost, and `fell` follows.
+            )
+        if self.ear is Ear.CLOSING:
+            self._closed()
+        elif self.ear is Ear.OPENING and outcome is Outcome.OK:
+            self._opened()
+        elif self.ear is Ear.OPENING and outcome is Outcome.TIMEOUT:
+            within = self._config.voice_start_timeout
+            self._failed(f"the server did not start voice in {within:g} s")
+        return True
+
+    def ready(self) -> None:
+        """There is a new session."""
+        mode, self._resumes = self._resumes, None
+        if mode is not None:
+            self._resuming = True
+            self.start(mode)
+
+    def fell(self, resumes: bool) -> None:
+        """The connection is over (rule 5)."""
+        mode = self.mode if self.is_active or self._resuming else None
+        if not (resumes and self._config.resume_voice_on_reconnect):
+            mode = None
+        turns = [turn for turn in (self._turn, self._next) if turn is not None]
+        self._turn = self._next = None
+        self._mine.clear()
+        self._sticky = False
+        error = EstuaryError(
+            "the connection fell before voice had started", ErrorCode.VOICE_START_FAILED
+        )
+        for turn in turns:
+            self._forget(turn, "connection_lost")
+            self._settle(turn.request, error)
+        self._lapse()
+        self._resumes = mode
+
+    def end(self) -> None:
+        """Nobody wants voice to come back any more."""
+        self._resumes = None
+        self._resuming = False
+
+    # --- turns -----------------------------------------------------------------------------
+
+    def _is_push_to_talk(self) -> bool:
+        if self.mode is None:
+            raise EstuaryError(
+                "the button needs voice: await start_voice(VoiceMode.PUSH_TO_TALK) first",
+                ErrorCode.VOICE_NOT_ACTIVE,
+            )
+        return self.mode is VoiceMode.PUSH_TO_TALK
+
+    def _speaking(self) -> _Turn | None:
+        """The turn that what is said now belongs to."""
+        turn = self._next or self._turn
+        return None if turn is None or turn.ended else turn
+
+    def _begin(self, turn: _Turn) -> None:
+        self._odd = b""
+        if self.ear is Ear.CLOSED:
+            self._turn = turn
+            self._open()
+        else:
+            self._next = turn
+
+    def _open(self) -> None:
+        intent = StartVoice()
+        if self.mode is VoiceMode.PUSH_TO_TALK:
+            self._sticky = True
+            with suppress(SendBlocked):  # A peer that does not read is not interrupted either.
+                self._out.submit(Interrupt(), None)
+            intent = StartVoice(PUSH_TO_TALK)
+        self.ear = Ear.OPENING
+        self._await(intent, self._config.voice_start_timeout)
+
+    def _opened(self) -> None:
+        turn = self._turn
+        assert turn is not None  # The ear opens for one.
+        self.ear = Ear.OPEN
+        while turn.kept:
+            pcm, seconds = turn.kept.popleft()
+            self._out.send_audio(pcm, seconds, False, True)
+        turn.seconds = 0.0
+        if self.mode is VoiceMode.CONTINUOUS and not self.is_active:
+            self._started(turn.request)
+            turn.request = 0
+        if turn.ended:
+            self._close()
+        self._let_on()
+
+    def _let_on(self) -> None:
+        """Whoever was refused may try again, or learn that it is no use."""
+        if self._refused:
+            self._refused = False
+            self._out.tell(Writable())
+
+    def _end_turn(self, turn: _Turn) -> None:
+        turn.ended = True
+        if self.ear is Ear.OPEN:
+            self._close()
+        elif turn.request:  # Continuous, and nobody wants it any more.
+            self._forget(turn, "not_started")
+            error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
+            self._settle(turn.request, error)
+            self._close()
+
+    def _close(self) -> None:
+        self.ear = Ear.CLOSING
+        self._odd = b""
+        self._report()
+        self._let_on()
+        self._await(StopVoice(), CLOSED_WITHIN)
+
+    def _closed(self) -> None:
+        self.ear = Ear.CLOSED
+        self._turn = None
+        self._stopped()
+        self._next, turn = None, self._next
+        if turn is not None:
+            self._begin(turn)
+
+    def _failed(self, why: str, *, told: bool = False) -> None:
+        """The turn did not begin; what the server may have opened all the same is closed."""
+        turn = self._turn
+        assert turn is not None  # The ear was opening for it.
+        turn.ended = True
+        self._forget(turn, "not_started")
+        error = EstuaryError(why, ErrorCode.VOICE_START_FAILED)
+        # Who waits for it is told there; else nobody is.
+        if not told and (self._resuming or not turn.request):
+            self._out.tell(Fault(error))
+        if self.mode is VoiceMode.CONTINUOUS:
+            self.mode = None
+            self.end()
+            self._settle(turn.request, error)
+        self._close()
+
+    def _discard_next(self) -> None:
+        turn, self._next = self._next, None
+        if turn is not None:
+            self._forget(turn, "not_started")
+            error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
+            self._settle(turn.request, error)
+
+    # --- on and off ------------------------------------------------------------------------
+
+    def _started(self, request: int) -> None:
+        self.is_active = True
+        self._resuming = False
+        self._out.tell(VoiceStarted())
+        self._settle(request, None)
+
+    def _off(self) -> None:
+        if self.is_active:
+            self.is_active = False
+            self._out.tell(VoiceStopped())
+
+    def _stopped(self) -> None:
+        """Tell what is over, once."""
+        if self.mode is None:
+            self._off()
+        stops, self._stops = self._stops, []
+        for request in stops:
+            self._settle(request, None)
+
+    def _hear_stopped(self, message: VoiceStopped) -> None:
+        if self.ear is Ear.CLOSING:
+            self._stopped()
+        elif self.ear is Ear.CLOSED:
+            if self.mode is None:
+                self._out.tell(message)
+        elif self.mode is VoiceMode.PUSH_TO_TALK:
+            self._failed("the server ended the turn by itself")
+        else:
+            self._lapse()
+
+    def _lapse(self) -> None:
+        """The server has closed everything, or is gone."""
+        for turn in (self._turn, self._next):
+            if turn is not None:
+                self._forget(turn, "not_started")
+                error = EstuaryError("the server ended voice", ErrorCode.VOICE_START_FAILED)
+                self._settle(turn.request, error)
+        self._turn = self._next = None
+        self.ear = Ear.CLOSED
+        self.mode = None
+        self._odd = b""
+        self._report()
+        self._stopped()
+        self._let_on()
+
+    def _request(self) -> int:
+        self._requests += 1
+        return self._requests
+
+    def _settle(self, request: int, error: EstuaryError | None) -> None:
+        if request:
+            self._out.tell(VoiceSettled(request, error))
+
+    def _await(self, intent: Any, within: float) -> None:
+        self._awaited = self._out.submit(intent, within)
+        self._mine.add(self._awaited)
+
+    # --- audio -----------------------------------------------------------------------------
+
+    def _seconds(self, pcm: bytes) -> float:
+        return len(pcm) / (2 * self._config.mic_sample_rate)
+
+    def _pieces(self, pcm: bytes) -> list[bytes]:
+        """Frames of 100 ms at most."""
+        size = min(2 * int(self._config.mic_sample_rate * FRAME), self._out.largest() & ~1)
+        return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+    def _keep(self, turn: _Turn, pcm: bytes, live: bool) -> None:
+        if not live and turn.seconds and turn.seconds + self._seconds(pcm) > KEPT:
+            raise SendBlocked("the server does not listen yet; wait for Writable")
+        for piece in self._pieces(pcm):
+            turn.kept.append((piece, self._seconds(piece)))
+            turn.seconds += self._seconds(piece)
+        while live and turn.seconds > KEPT:
+            _, seconds = turn.kept.popleft()
+            turn.seconds -= seconds
+            self._drop("not_started", seconds)
+
+    def _forget(self, turn: _Turn, reason: str) -> None:
+        for _, seconds in turn.kept:
+            self._drop(reason, seconds)
+        turn.kept.clear()
+        turn.seconds = 0.0
+        self._report()
+
+    def dropped(self, seconds: float, frames: int) -> None:
+        """The send buffer has let go of live audio; none: it flows again."""
+        if frames:
+            self._drop("backlog", seconds, frames)
+        elif "backlog" in self._dropped:
+            self._report()
+
+    def _drop(self, reason: str, seconds: float, frames: int = 1) -> None:
+        before, count = self._dropped.get(reason, (0.0, 0))
+        self._dropped[reason] = (before + seconds, count + frames)
+        if reason != "muted" and before + seconds >= REPORTED_AFTER:
+            self._report()
+
+    def _report(self) -> None:
+        """Tell what was dropped since the last report, one event a reason."""
+        dropped, self._dropped = self._dropped, {}
+        for reason, (seconds, frames) in dropped.items():
+            self._out.tell(AudioDropped(seconds, frames, reason))
+
+
+def check_pcm(audio: object) -> bytes:
+    """The bytes of anything bytes-like; LocalProtocolError for the rest."""
+    if isinstance(audio, (bytes, bytearray, memoryview)):
+        return bytes(audio)
+    raise LocalProtocolError(
+        f"audio is {type(audio).__name__}, not bytes: PCM16, mono, at mic_sample_rate"
+    )
