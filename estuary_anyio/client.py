@@ -37,6 +37,7 @@ from estuary_proto.intents import Interrupt, SayLine, SendText
 from .backends import current_backend
 from .listeners import Listener, Listeners
 from .listening import Listening
+from .proxy import parse_proxy
 from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
@@ -89,6 +90,7 @@ class EstuaryClient(Listening, Speaking):
         config: EstuaryConfig,
         *,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
         path: str = "/socket.io/",
         capture: str | os.PathLike[str] | Callable[[str], None] | None = None,
@@ -99,6 +101,9 @@ class EstuaryClient(Listening, Speaking):
         super().__init__()
         self.config = config
         self._ssl_context = ssl_context
+        self._proxy = proxy
+        if proxy:
+            parse_proxy(proxy)
         self._headers = tuple((headers or {}).items())
         self._capture: CaptureFile | None = None
         seed = secrets.randbits(32)
@@ -167,6 +172,7 @@ class EstuaryClient(Listening, Speaking):
             self._tell_in_detail if self.config.debug else self._tell,
             self._at_rest,
             tls=self._ssl_context,
+            proxy=self._proxy,
             headers=self._headers,
             max_message_size=self.config.max_message_size,
         )

@@ -8,32 +8,52 @@ from typing import TYPE_CHECKING
 
 from estuary_proto.errors import ErrorCode, EstuaryError
 
+from .backends import ProxyFailed, Route
+from .proxy import proxy_for
+
 if TYPE_CHECKING:
     from estuary_proto.events import Dial
 
     from .backends import Backend, Transport
+    from .proxy import Proxy
 
 
-async def open_transport(backend: Backend, dial: Dial, tls: ssl.SSLContext | None) -> Transport:
+async def open_transport(
+    backend: Backend, dial: Dial, tls: ssl.SSLContext | None, proxy: str | None
+) -> Transport:
     """Connect as `dial` says; raises EstuaryError that names the server and the cause."""
-    context = None
-    if dial.secure:
-        context = ssl.create_default_context() if tls is None else tls
+    through = proxy_for(proxy, dial.host, dial.port, secure=dial.secure)
+    # The context that is given for the server serves a proxy as well: it says whom to trust.
+    context = ssl.create_default_context() if tls is None and _needs_tls(dial, through) else tls
+    route = Route(
+        dial.host,
+        dial.port,
+        context if dial.secure else None,
+        through,
+        context if through is not None and through.secure else None,
+    )
     try:
-        return await backend.open(dial.host, dial.port, context, dial.host)
+        return await backend.open(route)
+    except ProxyFailed as failed:
+        assert through is not None  # Who else should have failed?
+        raise explain(failed.error, through.host, through.port, "the proxy ") from failed.error
     except (OSError, ExceptionGroup, UnicodeError) as error:
         raise explain(error, dial.host, dial.port) from error
 
 
-def explain(error: BaseException, host: str, port: int) -> EstuaryError:
-    """The error that a user sees for a failure on the way to a server."""
+def _needs_tls(dial: Dial, proxy: Proxy | None) -> bool:
+    return dial.secure or (proxy is not None and proxy.secure)
+
+
+def explain(error: BaseException, host: str, port: int, who: str = "") -> EstuaryError:
+    """The error that a user sees for a failure on the way to a server, or to `who` else."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     # trio wraps the errors of all addresses it tried.
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
-        return explain(cause, host, port)
-    where = f"{host}:{port}"
+        return explain(cause, host, port, who)
+    where = f"{who}{host}:{port}"
     if isinstance(error, ssl.SSLCertVerificationError):
         text = f"the certificate of {where} is not trusted: {error.verify_message}"
     elif isinstance(error, ssl.SSLError):

@@ -50,6 +50,7 @@ class Pump:
         rested: Callable[[], None],
         *,
         tls: ssl.SSLContext | None,
+        proxy: str | None,
         headers: Sequence[tuple[str, str]],
         max_message_size: int,
     ) -> None:
@@ -59,6 +60,7 @@ class Pump:
         self._tell = tell
         self._rested = rested
         self._tls = tls
+        self._proxy = proxy
         self._headers = headers
         self._max_message_size = max_message_size
         self._lives: dict[int, _Life] = {}
@@ -183,7 +185,7 @@ class Pump:
 
     async def open(self, dial: Dial) -> Transport:
         """The transport that `dial` asks for."""
-        return await open_transport(self._backend, dial, self._tls)
+        return await open_transport(self._backend, dial, self._tls, self._proxy)
 
     def link(self, dial: Dial) -> WebSocketLink:
         """The WebSocket of one link, around the core."""

@@ -8,11 +8,31 @@ bare socket. anyio's streams serve where neither fits. All are held to the same 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from estuary_anyio.proxy import Proxy
+
+
+class Route(NamedTuple):
+    """Where to, and how: TLS to the server when there is a context, through a proxy or not."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    proxy: Proxy | None = None
+    proxy_tls: ssl.SSLContext | None = None
+
+
+class ProxyFailed(Exception):
+    """It was the way to the proxy that failed, with `error`, and not the one behind it."""
+
+    def __init__(self, error: OSError | ExceptionGroup | UnicodeError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Sink(Protocol):
@@ -51,10 +71,9 @@ class Backend(Protocol):
         """Monotonic seconds, the same that the loop's own deadlines use."""
         ...
 
-    async def open(
-        self, host: str, port: int, tls: ssl.SSLContext | None, server_name: str
-    ) -> Transport:
-        """Connect; raises OSError (ssl.SSLError, socket.gaierror among them)."""
+    async def open(self, route: Route) -> Transport:
+        """Connect; raises OSError (ssl.SSLError, socket.gaierror among them), and EstuaryError for
+        what a proxy answers."""
         ...
 
 

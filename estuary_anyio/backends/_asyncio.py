@@ -6,16 +6,20 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from estuary_anyio.proxy import Tunnel
+from estuary_proto.errors import EstuaryError
+
+from . import ProxyFailed
 from ._buffer import READ_SIZE, shared_buffer
+from ._eyeballs import connect
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from . import Sink
+    from estuary_anyio.proxy import Proxy
 
-HAPPY_EYEBALLS_DELAY = 0.25
-"""Seconds before the next address is tried beside the first (RFC 8305)."""
+    from . import Route, Sink
 
 
 class AsyncioBackend:
@@ -31,17 +35,77 @@ class AsyncioBackend:
         """The loop's clock."""
         return self._loop.time
 
-    async def open(
-        self, host: str, port: int, tls: ssl.SSLContext | None, server_name: str
-    ) -> AsyncioTransport:
-        """Connect by TCP, and TLS when there is a context."""
-        options: dict[str, Any] = {"ssl": tls}
-        if tls is not None:
-            options["server_hostname"] = server_name
-        if isinstance(self._loop, asyncio.BaseEventLoop):  # uvloop tries one after the other.
-            options["happy_eyeballs_delay"] = HAPPY_EYEBALLS_DELAY
-        _, protocol = await self._loop.create_connection(AsyncioTransport, host, port, **options)
+    async def open(self, route: Route) -> AsyncioTransport:
+        """Connect by TCP, through a proxy where there is one, and TLS when there is a context."""
+        if route.proxy is None:
+            sock = await connect(self._loop, route.host, route.port)
+            _, protocol = await self._loop.create_connection(
+                AsyncioTransport, sock=sock, **_tls_to(route.host, route.tls)
+            )
+            return protocol
+        transport = await self._tunnel(route, route.proxy)
+        try:
+            protocol = AsyncioTransport()
+            if route.tls is None:
+                transport.set_protocol(protocol)
+                protocol.connection_made(transport)
+            else:
+                secure = await self._loop.start_tls(
+                    transport, protocol, route.tls, server_hostname=route.host
+                )
+                assert secure is not None  # It is for a transport that lives.
+                protocol.connection_made(secure)
+        except BaseException:
+            transport.abort()
+            raise
         return protocol
+
+    async def _tunnel(self, route: Route, proxy: Proxy) -> asyncio.Transport:
+        """A stream to the server through the proxy, TLS to the proxy included."""
+        talk = _Talk(Tunnel(proxy, route.host, route.port))
+        try:
+            sock = await connect(self._loop, proxy.host, proxy.port)
+            transport, _ = await self._loop.create_connection(
+                lambda: talk, sock=sock, **_tls_to(proxy.host, route.proxy_tls)
+            )
+        except (OSError, UnicodeError) as error:
+            raise ProxyFailed(error) from error
+        try:
+            await talk.opened
+        except BaseException:
+            transport.abort()
+            raise
+        return transport
+
+
+def _tls_to(host: str, context: ssl.SSLContext | None) -> dict[str, Any]:
+    return {} if context is None else {"ssl": context, "server_hostname": host}
+
+
+class _Talk(asyncio.Protocol):
+    """The exchange with a proxy."""
+
+    def __init__(self, tunnel: Tunnel) -> None:
+        self._tunnel = tunnel
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).write(self._tunnel.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._feed(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._feed(b"")
+
+    def _feed(self, data: bytes) -> None:
+        if self.opened.done():
+            return
+        try:
+            if self._tunnel.receive_data(data):
+                self.opened.set_result(None)
+        except EstuaryError as error:
+            self.opened.set_exception(error)
 
 
 class AsyncioTransport(asyncio.BufferedProtocol):

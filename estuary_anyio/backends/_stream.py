@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 READ_SIZE = 65536
 
 
+async def over_tls(
+    stream: trio.abc.Stream, tls: ssl.SSLContext, server_name: str
+) -> trio.SSLStream[trio.abc.Stream]:
+    """Shake hands; the certificate is checked against `server_name`."""
+    # A peer that leaves without close_notify is an ending like any other: WebSocket has its own way
+    # to tell a whole message from a cut one.
+    secure = trio.SSLStream(stream, tls, server_hostname=server_name, https_compatible=True)
+    try:
+        await secure.do_handshake()
+    except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
+        raise (
+            error.__cause__
+            if isinstance(error.__cause__, OSError)
+            else OSError("the connection broke during the TLS handshake")
+        ) from None
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return secure
+
+
 class StreamTransport:
     """A byte stream over TLS on trio."""
 
-    def __init__(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self.ready = True
         self._unsent = b""
         self._wake = trio.Event()
-
-    @classmethod
-    async def over_tls(
-        cls, stream: trio.SocketStream, tls: ssl.SSLContext, server_name: str
-    ) -> StreamTransport:
-        """Shake hands; the certificate is checked against `server_name`."""
-        # A peer that leaves without close_notify is an ending like any other: WebSocket has its
-        # own way to tell a whole message from a cut one.
-        secure = trio.SSLStream(stream, tls, server_hostname=server_name, https_compatible=True)
-        try:
-            await secure.do_handshake()
-        except trio.BrokenResourceError as error:
-            await trio.aclose_forcefully(stream)
-            raise (
-                error.__cause__
-                if isinstance(error.__cause__, OSError)
-                else OSError("the connection broke during the TLS handshake")
-            ) from None
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return cls(secure)
 
     def write(self, data: bytes) -> None:
         """Send all of `data` as soon as the writer runs."""

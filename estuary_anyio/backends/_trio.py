@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import trio
 
-from ._buffer import shared_buffer
+from estuary_anyio.proxy import Tunnel
+
+from . import ProxyFailed
+from ._buffer import READ_SIZE, shared_buffer
+from ._tuning import tune
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
-    from . import Sink, Transport
+    from estuary_anyio.proxy import Proxy
+
+    from . import Route, Sink, Transport
 
 
 class TrioBackend:
@@ -26,16 +31,50 @@ class TrioBackend:
         """trio's clock; a MockClock in tests."""
         return trio.current_time
 
-    async def open(
-        self, host: str, port: int, tls: ssl.SSLContext | None, server_name: str
-    ) -> Transport:
-        """Connect by TCP (happy eyeballs are trio's), and TLS when there is a context."""
-        stream = await trio.open_tcp_stream(host, port)
-        if tls is None:
-            return TrioTransport(stream.socket)
-        from ._stream import StreamTransport
+    async def open(self, route: Route) -> Transport:
+        """Connect by TCP (happy eyeballs are trio's), through a proxy where there is one, and TLS
+        when there is a context."""
+        if route.proxy is None:
+            plain: trio.abc.Stream = await _tcp(route.host, route.port)
+        else:
+            plain = await _tunnel(route, route.proxy)
+        if route.tls is None and isinstance(plain, trio.SocketStream):
+            return TrioTransport(plain.socket)
+        from ._stream import StreamTransport, over_tls
 
-        return await StreamTransport.over_tls(stream, tls, server_name)
+        if route.tls is not None:
+            plain = await over_tls(plain, route.tls, route.host)
+        return StreamTransport(plain)
+
+
+async def _tcp(host: str, port: int) -> trio.SocketStream:
+    stream = await trio.open_tcp_stream(host, port)
+    tune(cast("socket.socket", stream.socket))
+    return stream
+
+
+async def _tunnel(route: Route, proxy: Proxy) -> trio.abc.Stream:
+    """A stream to the server through the proxy, TLS to the proxy included."""
+    try:
+        stream: trio.abc.Stream = await _tcp(proxy.host, proxy.port)
+        if route.proxy_tls is not None:
+            from ._stream import over_tls
+
+            stream = await over_tls(stream, route.proxy_tls, proxy.host)
+    except (OSError, UnicodeError) as error:
+        raise ProxyFailed(error) from error
+    tunnel = Tunnel(proxy, route.host, route.port)
+    try:
+        await stream.send_all(tunnel.request)
+        while not tunnel.receive_data(bytes(await stream.receive_some(READ_SIZE))):
+            pass
+    except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
+        raise ProxyFailed(OSError("it broke the connection")) from error
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
 
 
 class TrioTransport:
