@@ -437,6 +437,11 @@ class WebSocketLink:
             hint = ": it speaks TLS, so try https or wss" if data[0] in _TLS else ""
             self._fail(f"the server does not speak HTTP here{hint}", now)
             return
+        if not self._is_client and data and data[0] in _TLS:
+            # No end of a head will come; from a plain answer a TLS library sees where it is.
+            self._out.append(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            self._fail("the client speaks TLS, and this is plain HTTP", now)
+            return
         found = _HEAD_END.search(data, max(0, fresh - 2), MAX_HEAD_SIZE)
         if found is None:
             if len(data) >= MAX_HEAD_SIZE:

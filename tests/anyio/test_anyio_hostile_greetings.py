@@ -6,10 +6,12 @@ warning and nothing reaches stderr. What is merely odd is welcome.
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+import trustme
 
 from estuary_anyio import Disconnected, ErrorCode, EstuaryClient, EstuaryError, Outcome
 from tests.anyio import byhand
@@ -18,6 +20,8 @@ from tests.anyio.server import Peer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from estuary_anyio import EstuaryConfig
 
     Act = Callable[[Peer], Coroutine[Any, Any, None]]
 
@@ -137,6 +141,37 @@ async def test_wrong_answers_to_the_handshake(name: str) -> None:
     error = await failure(act)
     assert error.code is ErrorCode.CONNECTION_FAILED
     assert said in error.message
+
+
+async def test_https_to_a_real_server_of_http() -> None:
+    async with serving() as server:
+        url = f"https://127.0.0.1:{server.port}"
+        error = await refusal(server.config(server_url=url))
+        assert "does it speak plain http or ws?" in error.message
+        assert len(server.peers) == 1
+
+
+async def test_http_to_a_real_server_of_https(caplog: pytest.LogCaptureFixture) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with serving(tls=context) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        error = await refusal(server.config(server_url=url))
+        # This one has no alert to say, so there is nothing to guess from.
+        assert "closed the connection before the WebSocket handshake was done" in error.message
+        assert server.peers == []  # None came through the handshake.
+    assert {one.name for one in caplog.records} == {"anyio.streams.tls"}  # The server's own.
+    caplog.clear()
+
+
+async def refusal(config: EstuaryConfig) -> EstuaryError:
+    async with EstuaryClient(config) as client:
+        story = Story(client)
+        with pytest.raises(EstuaryError) as raised:
+            await client.connect()
+        assert story.told == ["is connecting", "is error"]
+        assert raised.value.code is ErrorCode.CONNECTION_FAILED
+    return raised.value
 
 
 GREETINGS: dict[str, str] = {

@@ -78,6 +78,7 @@ def test_a_server_accepts(cuts: list[int] | None) -> None:
         (ask(b"GET /socket.io/ HTTP/1.1", *UPGRADE, b"Upgrade: \xff"), b"400"),
         (ask(b"nonsense"), b"400"),
         (b"\x16\x03\x01\n\n", b"400"),
+        (b"\x16\x03\x01\x02\x00", b"400"),  # TLS, whose head would never end.
     ],
 )
 def test_a_server_refuses(request_data: bytes, status: bytes) -> None:
