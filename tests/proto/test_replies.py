@@ -426,10 +426,11 @@ def test_cut_by_the_server_before_its_first_word(
     assert talk.ends() == [(2, ReplyEnd.FINAL)]
 
 
-def test_a_cut_that_may_be_the_lines_leaves_the_answer_alone(talk: Talk) -> None:
+@pytest.mark.parametrize("cut", [InterruptData("m1"), ErrorEvent("oh", None, "m1")])
+def test_a_cut_that_may_be_the_lines_leaves_the_answer_alone(talk: Talk, cut: Any) -> None:
     talk.does(SayLine("a line"))
     talk.asks()
-    talk.says(InterruptData("m1"))
+    talk.says(cut)
     talk.chunk("a late word", "m1")
     talk.chunk("Yes", "m2", final=True)
     assert talk.ends() == [(1, ReplyEnd.FINAL)]
