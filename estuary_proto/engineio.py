@@ -103,7 +103,8 @@ def read_open(data: str) -> Open:
         upgrades=tuple(name for name in upgrades if isinstance(name, str))
         if isinstance(upgrades, list)
         else (),
-        ping_interval=_seconds(fields, "pingInterval", DEFAULT_PING_INTERVAL),
+        # Some servers cut off fractions of a second, and 0 is what is left.
+        ping_interval=_seconds(fields, "pingInterval", DEFAULT_PING_INTERVAL, zero=True),
         ping_timeout=_seconds(fields, "pingTimeout", DEFAULT_PING_TIMEOUT),
         max_payload=max(LEAST_PAYLOAD, int(size)),
     )
@@ -122,7 +123,9 @@ def write_open(opened: Open) -> str:
     )
 
 
-def _seconds(fields: dict[str, object], name: str, default: float) -> float:
+def _seconds(fields: dict[str, object], name: str, default: float, *, zero: bool = False) -> float:
+    if zero and fields.get(name) == 0 and fields[name] is not False:
+        return 0.0
     milliseconds = _positive(fields, name, default * 1000)
     if milliseconds > _LONGEST_MS:
         raise RemoteProtocolError(f"{name} in the Engine.IO OPEN packet is absurdly long")

@@ -93,7 +93,8 @@ def test_open_takes_defaults(extra: dict[str, object]) -> None:
         ("{}", "no sid"),
         ('{"sid":""}', "no sid"),
         ('{"sid":5}', "no sid"),
-        ('{"sid":"s","pingInterval":0}', "pingInterval"),
+        ('{"sid":"s","pingTimeout":0}', "pingTimeout"),
+        ('{"sid":"s","pingInterval":false}', "pingInterval"),
         ('{"sid":"s","pingInterval":-1}', "pingInterval"),
         ('{"sid":"s","pingInterval":"25"}', "pingInterval"),
         ('{"sid":"s","pingInterval":true}', "pingInterval"),
@@ -106,6 +107,10 @@ def test_open_takes_defaults(extra: dict[str, object]) -> None:
 def test_open_that_is_nonsense(data: str, words: str) -> None:
     with pytest.raises(RemoteProtocolError, match=words):
         read_open(data)
+
+
+def test_an_interval_that_was_cut_off() -> None:
+    assert read_open('{"sid":"s","pingInterval":0}').ping_interval == 0.0
 
 
 def test_the_longest_patience() -> None:

@@ -1,39 +1,18 @@
-"""An outside judge: python-socketio's client talks to the gateway on each backend.
-
-The judge knows asyncio only, so the gateway lives in a thread with a loop of its own.
-"""
+"""Our gateway on each loop, judged by python-socketio's client."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.from_thread
 import pytest
 import socketio
 
-from estuary_anyio.gateway import Gateway, serve_gateway
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator
 
-BACKENDS = {
-    "asyncio": ("asyncio", {}),
-    "uvloop": ("asyncio", {"use_uvloop": True}),
-    "trio": ("trio", {}),
-}
-
-
-@pytest.fixture(scope="module", params=BACKENDS)
-def gateway(request: pytest.FixtureRequest) -> Generator[Gateway, None, None]:
-    backend, options = BACKENDS[request.param]
-    with anyio.from_thread.start_blocking_portal(backend, options) as portal:
-        with portal.wrap_async_context_manager(serve_gateway()) as gw:
-            yield gw
-    assert not [t for t in threading.enumerate() if t.name.startswith("AnyIO worker")]
+    from estuary_anyio.gateway import Gateway
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Outsiders judge: other servers for our client, other clients for our gateway."""
