@@ -24,6 +24,7 @@ from anyio.streams.tls import TLSListener
 
 from estuary_proto import Admit, Connection, EstuaryConfig, JoinRequested, Open, Role, WebSocketLink
 from estuary_proto.models import SessionInfo
+from estuary_proto.states import State
 
 if TYPE_CHECKING:
     import ssl
@@ -91,7 +92,8 @@ class Peer:
     def _take(self, answer: Admit | Refuse | None) -> None:
         while (event := self.link.next_event()) is not None:
             self.inbox.append(event)
-            if isinstance(event, JoinRequested) and answer is not None:
+            joins = isinstance(event, JoinRequested) and self.conn.state is State.JOINING
+            if joins and answer is not None:
                 self.conn.submit(answer, now=anyio.current_time())
         self._notify()
 
