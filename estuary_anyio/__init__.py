@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         RetryConfig,
         SessionCapabilities,
     )
+    from estuary_proto.credentials import (
+        ClientCredential,
+    )
     from estuary_proto.errors import (
         ConnectionLost,
         ErrorCode,
@@ -151,6 +154,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "StateChanged",
         "TextPiece",
     ),
+    "estuary_proto.credentials": ("ClientCredential",),
     "estuary_proto.messages": ("UnknownEvent",),
     "estuary_proto.models": (
         "AgentConversationComplete",
@@ -225,6 +229,7 @@ __all__ = [
     "BotVoice",
     "CameraCaptureRequest",
     "CharacterAction",
+    "ClientCredential",
     "Connected",
     "ConnectionLost",
     "ConnectionState",

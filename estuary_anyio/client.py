@@ -24,6 +24,7 @@ from estuary_proto.events import (
     AckSettled,
     Connected,
     ConnectFailed,
+    CredentialNeeded,
     Outcome,
     ReplyEnded,
     ReplyPart,
@@ -42,6 +43,7 @@ from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
 from .speaking import Speaking
+from .tokens import provide
 
 if TYPE_CHECKING:
     import os
@@ -453,11 +455,30 @@ class EstuaryClient(Listening, Speaking):
             self._voice_settled(event)
         elif kind is Writable:
             self._voice_moved()
+        elif kind is CredentialNeeded:
+            self._fetch_credential(event.link)
         elif kind is ConnectFailed:
             self._conclude(event.error)
         elif kind is Connected:
             self._conclude(None)
             self._listeners.tell(event)
+
+    def _fetch_credential(self, link: int) -> None:
+        provider = self.config.token_provider
+        assert provider is not None  # It was asked for.
+        pump = self._pump
+
+        async def fetch() -> None:
+            try:
+                token, player_id, lifetime = await provide(provider)
+            except EstuaryError as error:
+                self._core.credential_failed(link, error, now=self._now())
+            else:
+                self._core.credential(link, token, player_id, lifetime, now=self._now())
+            self._settle()
+
+        if pump is not None:
+            pump.spawn(fetch)
 
     def _conclude(self, error: EstuaryError | None) -> None:
         attempt, self._attempt = self._attempt, None
@@ -468,7 +489,7 @@ class EstuaryClient(Listening, Speaking):
 
 _OF_REPLIES = frozenset({ReplyStarted, ReplyPart, ReplyEnded})
 _NOT_FOR_ALL = _OF_REPLIES | {
-    Settled, ConnectFailed, Connected, Writable, AckSettled, VoiceSettled
+    Settled, ConnectFailed, Connected, Writable, AckSettled, VoiceSettled, CredentialNeeded
 }  # fmt: skip
 """What somebody in particular waits for; everything else goes to the listeners as it is."""
 

@@ -19,14 +19,8 @@ class Driving:
     """The configuration, as it was given."""
     _core: Client | Recorder
 
-    def _now(self) -> float:
-        """The time, for an input of the core; raises where the client may not be used."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    def _settle(self) -> None:
-        """Bring what the core has to tell and to send where it belongs."""
-        raise NotImplementedError
-
-    def _send(self, message: Any) -> Receipt:
-        """Submit a message."""
-        raise NotImplementedError
+        def _now(self) -> float: ...
+        def _settle(self) -> None: ...
+        def _send(self, message: Any) -> Receipt: ...

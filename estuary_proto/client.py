@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import Ack
 from .connection import MAX_EVENTS, Connection
+from .credentials import RENEWED_WITHIN, Credentials, disagreed
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import (
     AckDue,
@@ -28,6 +29,7 @@ from .events import (
     Closed,
     Connected,
     ConnectFailed,
+    CredentialNeeded,
     Dial,
     Disconnected,
     Drop,
@@ -39,22 +41,23 @@ from .events import (
     Settled,
     StateChanged,
 )
-from .intents import SendText
+from .intents import RenewAuthentication, SendText
 from .life import Life
-from .models.session import ConnectionState, ErrorEvent, SessionInfo, VoiceMode
+from .models.session import AuthError, ConnectionState, ErrorEvent, SessionInfo
 from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
 from .packing import MAX_AUDIO
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
 from .replies import Replies
+from .speaking import Speaking
 from .states import Role, State
 from .timers import Deadline, Timer, Timers, earlier
-from .voice import Outlet, Voice, check_pcm
+from .voice import Outlet, Voice
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
 
 
-class Client:
+class Client(Speaking):
     """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint."""
 
     def __init__(self, config: EstuaryConfig, *, seed: int = 0, path: str = "/socket.io/") -> None:
@@ -69,9 +72,16 @@ class Client:
         self._commands: deque[Dial | Drop] = deque()
         self._events: deque[Any] = deque()
         self._replies = Replies(self._events)
-        outlet = Outlet(self._say, self._say_aloud, self._largest, self._events.append)
+        outlet = Outlet(
+            self._say,
+            self._say_aloud,
+            lambda: self._connection.max_audio if self._connection else MAX_AUDIO,
+            self._events.append,
+        )
         self.voice: Voice = Voice(config, outlet)
-        """Whether voice is on; to be read, `start_voice` and its like act."""
+        self._credentials = Credentials()
+        self._credential_due = False
+        self._renewal = 0
         self._asked = 0
         self._receipts = 0
         self._lost = 0
@@ -171,6 +181,38 @@ class Client:
         while (timer := self._timers.pop_due(now)) is not None:
             self._expire(timer)
 
+    def credential(
+        self, link: int, token: str, player_id: str, lifetime: float, *, now: float
+    ) -> None:
+        """What CredentialNeeded asked for: a token for `player_id`, good for `lifetime` seconds."""
+        now = self._tick(now)
+        if not self._credential_due or link != self.link:
+            return
+        try:
+            self._credentials.take(token, player_id, lifetime, now)
+        except EstuaryError as error:
+            return self.credential_failed(link, error, now=now)
+        self._credential_due = False
+        assert self._connection is not None  # It is due to one.
+        if self._connection.state is State.IDLE:
+            self._connection.authorize(self._credentials.auth(self.config.auth()))
+            self._commands.append(self._way())
+        elif self._connection.state is State.READY:
+            self._renewal = self._say(RenewAuthentication(token), RENEWED_WITHIN)
+            self._timers.start(Timer.RENEW, self._credentials.renew_at)
+
+    def credential_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
+        """There is no credential."""
+        now = self._tick(now)
+        if self._credential_due and link == self.link:
+            self._credential_due = False
+            assert self._connection is not None  # It is due to one.
+            if self._connection.state is State.IDLE:
+                self._connection.refused(error, now=now)
+                self._collect()
+            else:
+                self._expel(error.message)
+
     # --- inputs: the user ------------------------------------------------------------------
 
     def connect(self, *, now: float) -> None:
@@ -256,44 +298,7 @@ class Client:
         self._rearm_replies()
         return number
 
-    # --- inputs: the user's voice ----------------------------------------------------------
-
-    def start_voice(self, mode: VoiceMode, *, now: float) -> int:
-        """Turn voice on; VoiceSettled follows once with the number that is returned.
-
-        Raises NOT_CONNECTED, and what `Voice.start` raises.
-        """
-        now = self._tick(now)
-        if not self.is_connected:
-            raise self._not_connected("start voice")
-        return self.voice.start(mode)
-
-    def stop_voice(self, *, now: float) -> int:
-        """Turn voice off; VoiceSettled follows once. Free when it is off."""
-        self._tick(now)
-        return self.voice.stop()
-
-    def press(self, *, now: float) -> None:
-        """The button of push-to-talk is down (API 5)."""
-        self._tick(now)
-        self.voice.press()
-
-    def release(self, *, now: float) -> None:
-        """The button is up: end of turn."""
-        self._tick(now)
-        self.voice.release()
-
-    def mute(self, muted: bool, *, now: float) -> None:
-        """Whether what is said goes nowhere."""
-        self._tick(now)
-        self.voice.mute(muted)
-
-    def send_audio(self, pcm: bytes, *, now: float, live: bool = False) -> int:
-        """Say something; see `Voice.audio` for what it returns and raises."""
-        self._tick(now)
-        receipt = self.voice.audio(check_pcm(pcm), live=live)
-        self._collect()
-        return receipt
+    # --- for voice -------------------------------------------------------------------------
 
     def _say(self, message: Any, ack_within: float | None) -> int:
         assert self._connection is not None
@@ -308,9 +313,6 @@ class Client:
         self._receipts = max(self._receipts, receipt)
         self.voice.dropped(gone, frames)
         return receipt
-
-    def _largest(self) -> int:
-        return MAX_AUDIO if self._connection is None else self._connection.max_audio
 
     # --- what a connection tells -----------------------------------------------------------
 
@@ -361,7 +363,10 @@ class Client:
         self.voice.told(message)
 
     def _on_ack_settled(self, settled: AckSettled) -> None:
-        if not self.voice.acked(settled.receipt, settled.outcome):
+        if settled.receipt == self._renewal:
+            if disagreed(settled):
+                self._expel("the server did not agree to it")
+        elif not self.voice.acked(settled.receipt, settled.outcome):
             self._events.append(settled)
 
     def _on_ready(self, ready: Ready) -> None:
@@ -369,11 +374,16 @@ class Client:
         self._ready_at = self._now
         self._set_state(ConnectionState.CONNECTED)
         self._events.append(Connected(ready.session))
+        if self.config.token_provider is not None:
+            self._timers.start(Timer.RENEW, self._credentials.renew_at)
         self.voice.ready()
 
     def _on_closed(self, closed: Closed) -> None:
         self._let_go()
         closed.error.conceal(self.config.api_key)
+        closed.error.conceal(self._credentials.token)
+        if closed.cause in (Cause.AUTH, Cause.CREDENTIAL):
+            self._credentials.forget()
         ending = ENDINGS[closed.cause]
         if closed.was_ready:
             if ending.resets_counter and self._now - self._ready_at >= SETTLED_AFTER:
@@ -411,17 +421,40 @@ class Client:
     def _dial(self) -> None:
         config = self.config
         self.link += 1
+        auth = config.auth()
+        asks = config.token_provider is not None
+        if asks and self._credentials.holds(self._now):
+            asks, auth = False, self._credentials.auth(auth)
         self._connection = Connection(
             Role.CLIENT,
-            auth=config.auth(),
+            auth=auth,
             connect_within=config.connect_timeout,
             text_mode=config.text_mode,
             receipts_after=self._receipts,
             audio_backlog=config.audio_backlog,
         )
         self._timers.start(Timer.CONNECT, self._now + config.connect_timeout)
-        target = config.target(self._path)
-        self._commands.append(Dial(self.link, config.host, config.port, config.secure, target))
+        if asks:
+            self._ask_for_credential()
+        else:
+            self._commands.append(self._way())
+
+    def _way(self) -> Dial:
+        to = self.config
+        return Dial(self.link, to.host, to.port, to.secure, to.target(self._path))
+
+    def _ask_for_credential(self) -> None:
+        self._credential_due = True
+        self._events.append(CredentialNeeded(self.link))
+
+    def _expel(self, why: str) -> None:
+        """The session may not go on under the old credential (PROTOCOL 1.6)."""
+        assert self._connection is not None  # It is a session's.
+        self._credentials.forget()
+        self._events.append(AuthError("credential_renewal_failed"))
+        text = f"the credential could not be renewed: {why}"
+        self._connection.close(now=self._now, cause=Cause.CREDENTIAL, text=text)
+        self._collect()
 
     def _retry(self, error: EstuaryError) -> None:
         config = self.config
@@ -457,7 +490,10 @@ class Client:
         """The current link is over."""
         self._connection = None
         self.session = None
+        self._credential_due = False
+        self._renewal = 0
         self._timers.stop(Timer.CONNECT)
+        self._timers.stop(Timer.RENEW)
         self._commands.append(Drop(self.link))
 
     def _expire(self, timer: Timer) -> None:
@@ -466,6 +502,12 @@ class Client:
         elif timer is Timer.REPLY:
             self._replies.expire(self._now)
             self._send_waiting()
+        elif timer is Timer.RENEW:
+            self._renew()
+        elif self._credential_due:
+            text = f"the token provider did not answer in {self.config.connect_timeout:g} s"
+            error = EstuaryError(text, ErrorCode.AUTH_FAILED)
+            self.credential_failed(self.link, error, now=self._now)
         else:  # CONNECT, before there was a WebSocket.
             assert self._connection is not None  # It goes with the timer.
             config = self.config
@@ -473,6 +515,15 @@ class Client:
             error = EstuaryError(text, ErrorCode.CONNECTION_TIMEOUT)
             self._connection.refused(error, now=self._now)
             self._collect()
+
+    def _renew(self) -> None:
+        """Ask for the next credential; the second time it is too late."""
+        if self._credential_due:
+            self._credential_due = False
+            self._expel("the token provider did not answer in time")
+        elif self.is_connected:
+            self._ask_for_credential()
+            self._timers.start(Timer.RENEW, self._credentials.until)
 
     def _set_state(self, state: ConnectionState) -> None:
         self.state = state
@@ -514,8 +565,5 @@ _HANDLERS: dict[type, Any] = {
     Ready: Client._on_ready,
     Closed: Client._on_closed,
     AckSettled: Client._on_ack_settled,
-    VoiceStarted: Client._on_voice,
-    VoiceStopped: Client._on_voice,
-    VoiceError: Client._on_voice,
-    VoiceTimeout: Client._on_voice,
+    **dict.fromkeys((VoiceStarted, VoiceStopped, VoiceError, VoiceTimeout), Client._on_voice),
 }

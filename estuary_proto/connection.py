@@ -251,9 +251,22 @@ class Connection:
             self._receipts = receipt
         return receipt or 0, seconds_gone, frames_gone
 
-    def close(self, *, now: float, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye behind what was accepted: LEAVE, then a WebSocket close with `code`."""
-        ending = self._closed(Cause.CLIENT, "closed by us")
+    def authorize(self, auth: Mapping[str, Any]) -> None:
+        """Client role, before `start`: join with these credentials."""
+        self._join = pack(Packet(Socket.CONNECT, NAMESPACE, None, auth))
+
+    def close(
+        self,
+        *,
+        now: float,
+        code: int = 1000,
+        reason: str = "",
+        cause: Cause = Cause.CLIENT,
+        text: str = "closed by us",
+    ) -> None:
+        """Say goodbye behind what was accepted: LEAVE, then a WebSocket close with `code`. It ends
+        for `cause`, which `text` explains."""
+        ending = self._closed(cause, text)
         if self.state is State.IDLE:
             self._finish(ending)
         elif self.state is not State.CLOSING and self.state is not State.CLOSED:

@@ -153,6 +153,13 @@ class Drop(Event):
 
 
 @event
+class CredentialNeeded(Event):
+    """Ask the token provider, and report to `Client.credential` under the number `link`."""
+
+    link: int
+
+
+@event
 class Connected(Event):
     """Connected and authenticated; sending works from its handler."""
 

@@ -28,6 +28,8 @@ class Timer(Enum):
     """The earliest acknowledgement that is still awaited."""
     REPLY = "reply"
     """The earliest answer that somebody still waits for."""
+    RENEW = "renew"
+    """Client: the credential should be renewed, or the answer to that is overdue."""
     RETRY = "retry"
     """Client: the next attempt to connect."""
     TURN = "turn"

@@ -220,6 +220,29 @@ class Recorder:
         entry = {"in": "fault", "link": link, "error": form(error, self._mask)}
         self._told(now, entry, lambda: self._client.fault(link, error, now=now))
 
+    def credential(
+        self, link: int, token: str, player_id: str, lifetime: float, *, now: float
+    ) -> None:
+        """See `Client.credential`. Of the token only a placeholder is kept."""
+        hidden = self._mask.hide("client_token", token) if type(token) is str else None
+        entry = {
+            "in": "credential",
+            "link": link,
+            "token": hidden,
+            "player_id": form(player_id, self._mask),
+            "lifetime": form(lifetime, self._mask),
+        }
+        self._told(
+            now,
+            entry,
+            lambda: self._client.credential(link, token, player_id, lifetime, now=now),
+        )
+
+    def credential_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
+        """See `Client.credential_failed`."""
+        entry = {"in": "credential_failed", "link": link, "error": form(error, self._mask)}
+        self._told(now, entry, lambda: self._client.credential_failed(link, error, now=now))
+
     def handle_timeout(self, *, now: float) -> None:
         """See `Client.handle_timeout`."""
         self._told(now, {"in": "handle_timeout"}, lambda: self._client.handle_timeout(now=now))

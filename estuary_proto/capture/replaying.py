@@ -221,6 +221,12 @@ def _failed(verb: str) -> Verb:
     return made
 
 
+def _credential(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    link, player = data["link"], value_of(data["player_id"])
+    token, lifetime = value_of(data["token"]), value_of(data["lifetime"])
+    return lambda: recorder.credential(link, token, player, lifetime, now=now)
+
+
 def _submit(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
     message, ack_within = message_of(data["message"]), value_of(data.get("ack_within"))
     return lambda: recorder.submit(message, now=now, ack_within=ack_within)
@@ -266,6 +272,8 @@ _INPUTS: dict[str, Verb] = {
     "receive_eof": _receive_eof,
     "dial_failed": _failed("dial_failed"),
     "fault": _failed("fault"),
+    "credential": _credential,
+    "credential_failed": _failed("credential_failed"),
     "submit": _submit,
     "ask": _ask,
     "start_voice": _start_voice,

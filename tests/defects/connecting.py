@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from contextlib import suppress
 from functools import partial
 from types import FunctionType
@@ -343,3 +344,41 @@ async def larger_than_the_server_takes(subject: Subject) -> None:
             assert (await (await server.peer()).get(SendText)).text == "small"
             return
         raise AssertionError("nothing was raised")
+
+
+@claim(
+    "24",
+    "a token provider that fails is AUTH_FAILED",
+    fails="AssertionError: the code is CONNECTION_FAILED",
+)
+async def a_token_provider_that_fails(subject: Subject) -> None:
+    async def provider() -> Any:
+        raise RuntimeError("the backend is down")
+
+    async with serving() as server:
+        async with subject.client(server, api_key="", token_provider=provider) as client:
+            with pytest.raises(subject.EstuaryError) as raised:
+                await client.connect()
+    code = raised.value.code
+    assert code == subject.ErrorCode.AUTH_FAILED, f"the code is {code.value}"
+
+
+@claim(
+    "24",
+    "a token that was refused is not tried again",
+    fails="AssertionError: the provider was asked 1 times",
+)
+async def a_token_that_was_refused(subject: Subject) -> None:
+    asked = 0
+
+    async def provider() -> Any:
+        nonlocal asked
+        asked += 1
+        return subject.library.ClientCredential("ect_token", "player", time.time() + 3600)
+
+    async with serving(refuse, Peer.converse) as server:
+        async with subject.client(server, api_key="", token_provider=provider) as client:
+            with suppress(subject.EstuaryError):
+                await client.connect()
+            await client.connect()
+    assert asked == 2, f"the provider was asked {asked} times"

@@ -18,7 +18,6 @@ WITHOUT: Final = {
     "14": "never seen to happen: nothing guarantees the order there, and it holds in tests",
     "17": "an order that is not defined cannot be shown to be wrong by one run",
     "18": "needs more than 10 s of waiting; the core's tests show ours with a virtual clock",
-    "24": "token providers come with the whole session; the claim comes with them",
     "29": "a feature that is missing there: `ask`, `wait_for`, `events`",
     "83": "about documents",
 }

@@ -147,8 +147,14 @@ def test_settings_of_every_kind_come_back() -> None:
         enable_animation=True,
     )
     pair = Taped(config)
-    pair.connect()
+    pair.client.connect(now=pair.now)
+    pair.advance(0.0)
+    pair.client.credential(1, "ect_0123456789", "ada", 60.0, now=pair.now)
+    pair.advance(1.0)
+    pair.client.credential(1, "ect_late", "ada", 60.0, now=pair.now)
+    pair.client.credential_failed(1, EstuaryError("late"), now=pair.now)
     pair.check()
+    assert "0123456789" not in "".join(pair.lines)
     assert "provider" not in "".join(pair.lines)
     (joined,) = [e for e in pair.entries if str(e.get("got", "")).startswith("40/sdk,")]
     assert '"camera":false' in joined["got"]
@@ -156,12 +162,14 @@ def test_settings_of_every_kind_come_back() -> None:
     pair = Taped(config)
     pair.answers = False
     pair.client.connect(now=100.0)
-    pair.advance(4)
+    pair.advance(1)
+    pair.client.credential(1, None, "ada", 60.0, now=pair.now)  # type: ignore[arg-type]
+    pair.advance(3)
     pair.check()
 
 
 def test_it_offers_what_a_client_offers() -> None:
-    verbs = {name for name in vars(Client) if not name.startswith("_")}
+    verbs = {name for name in dir(Client) if not name.startswith("_")}
     made = set(vars(Client(CONFIG)))
     offered = {name for name in vars(Recorder) if not name.startswith("_")}
     assert verbs | {name for name in made if not name.startswith("_")} == offered
