@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 8 * 2**20
 """How much may wait before a message is refused; `Writable` follows below a quarter of it."""
 
+ROUNDING = 1e-6
+"""Seconds by which sums of audio may be off."""
+
 MAX_CONTROL = 1000
 """How many acks and other control packets may wait before the peer is at fault."""
-
-
-_ROUNDING = 1e-6
-"""Seconds by which sums of audio may be off."""
 
 
 class _Unit:
@@ -119,7 +118,8 @@ class Outbox:
         Without a receipt it is live, and makes room for itself; else it raises SendBlocked when
         there is none, unless it must `always` go.
         """
-        if receipt is not None and not always and self._audio + seconds > self._audio_backlog:
+        limit = self._audio_backlog + ROUNDING
+        if receipt is not None and not always and self._audio + seconds > limit:
             if self._audio:
                 self._audio_refused = True
                 raise SendBlocked(
@@ -138,7 +138,7 @@ class Outbox:
 
     def _make_room(self) -> tuple[float, int]:
         dropped, count = 0.0, 0
-        while self._audio > self._audio_backlog + _ROUNDING and len(self._live) > 1:
+        while self._audio > self._audio_backlog + ROUNDING and len(self._live) > 1:
             unit = self._live.popleft()
             unit.frames = ()  # It is passed over when its turn comes.
             self._bytes -= unit.size

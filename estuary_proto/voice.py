@@ -27,6 +27,7 @@ from .events import AudioDropped, Fault, Outcome, VoiceSettled, Writable
 from .intents import Interrupt, StartVoice, StopVoice
 from .models.session import VoiceMode
 from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
+from .outbox import ROUNDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -278,7 +279,7 @@ class Voice:
         )
         for turn in turns:
             self._forget(turn, "connection_lost")
-            self._settle(turn.request, error)
+            self._answer(turn, error)
         self._lapse()
         self._resumes = mode
 
@@ -348,7 +349,7 @@ class Voice:
         elif turn.request:  # Continuous, and nobody wants it any more.
             self._forget(turn, "not_started")
             error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
-            self._settle(turn.request, error)
+            self._answer(turn, error)
             self._close()
 
     def _close(self) -> None:
@@ -379,7 +380,7 @@ class Voice:
         if self.mode is VoiceMode.CONTINUOUS:
             self.mode = None
             self.end()
-            self._settle(turn.request, error)
+            self._answer(turn, error)
         self._close()
 
     def _discard_next(self) -> None:
@@ -387,7 +388,7 @@ class Voice:
         if turn is not None:
             self._forget(turn, "not_started")
             error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
-            self._settle(turn.request, error)
+            self._answer(turn, error)
 
     # --- on and off ------------------------------------------------------------------------
 
@@ -427,7 +428,7 @@ class Voice:
             if turn is not None:
                 self._forget(turn, "not_started")
                 error = EstuaryError("the server ended voice", ErrorCode.VOICE_START_FAILED)
-                self._settle(turn.request, error)
+                self._answer(turn, error)
         self._turn = self._next = None
         self.ear = Ear.CLOSED
         self.mode = None
@@ -444,6 +445,11 @@ class Voice:
         if request:
             self._out.tell(VoiceSettled(request, error))
 
+    def _answer(self, turn: _Turn, error: EstuaryError) -> None:
+        """Tell whoever waits for the turn, once, that it does not begin."""
+        request, turn.request = turn.request, 0
+        self._settle(request, error)
+
     def _await(self, intent: Any, within: float) -> None:
         self._awaited = self._out.submit(intent, within)
         self._mine.add(self._awaited)
@@ -459,12 +465,12 @@ class Voice:
         return [pcm[at : at + size] for at in range(0, len(pcm), size)]
 
     def _keep(self, turn: _Turn, pcm: bytes, live: bool) -> None:
-        if not live and turn.seconds and turn.seconds + self._seconds(pcm) > KEPT:
+        if not live and turn.seconds and turn.seconds + self._seconds(pcm) > KEPT + ROUNDING:
             raise SendBlocked("the server does not listen yet; wait for Writable")
         for piece in self._pieces(pcm):
             turn.kept.append((piece, self._seconds(piece)))
             turn.seconds += self._seconds(piece)
-        while live and turn.seconds > KEPT:
+        while live and turn.seconds > KEPT + ROUNDING:
             _, seconds = turn.kept.popleft()
             turn.seconds -= seconds
             self._drop("not_started", seconds)
@@ -486,7 +492,7 @@ class Voice:
     def _drop(self, reason: str, seconds: float, frames: int = 1) -> None:
         before, count = self._dropped.get(reason, (0.0, 0))
         self._dropped[reason] = (before + seconds, count + frames)
-        if reason != "muted" and before + seconds >= REPORTED_AFTER:
+        if reason != "muted" and before + seconds >= REPORTED_AFTER - ROUNDING:
             self._report()
 
     def _report(self) -> None:
