@@ -13,6 +13,7 @@ from estuary_proto.intents import Authenticate, SendText
 from estuary_proto.messages import UnknownEvent
 from estuary_proto.models.conversation import BotResponse, BotVoice, CharacterAction, ResponseChunk
 from estuary_proto.models.session import AuthError, ErrorEvent, SessionInfo
+from estuary_proto.packing import MAX_AUDIO
 from estuary_proto.policy import Cause
 from estuary_proto.states import SENDER, Role, Signal, State, next_state
 from estuary_proto.testing.steps import (
@@ -555,3 +556,11 @@ def test_acking_too_early_or_too_late(state: State) -> None:
     with pytest.raises(LocalProtocolError, match="cannot acknowledge now"):
         conn.submit(Ack(1), now=1.0)
     assert frames(conn) == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_audio_is_the_clients_and_needs_a_session(role: Role) -> None:
+    conn = at(role, State.READY if role is SERVER else State.JOINED)
+    with pytest.raises(LocalProtocolError, match="cannot send audio now"):
+        conn.send_audio(b"ab", 0.1, live=False)
+    assert make(CLIENT).max_audio == MAX_AUDIO

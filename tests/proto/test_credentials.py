@@ -302,3 +302,24 @@ def test_tokens_that_are_none(token: object) -> None:
 def test_a_credential_does_not_show() -> None:
     assert check_token(TOKEN) == TOKEN
     assert TOKEN not in repr(ClientCredential(TOKEN, "ada", 1.0))
+
+
+def test_a_credential_that_comes_while_we_leave() -> None:
+    pair = Asking()
+    pair.begin(lifetime=100.0)
+    pair.advance(100.0 - SPARE)
+    pair.link.black_hole()
+    pair.client.disconnect(now=pair.now)
+    pair.client.credential(1, TOKEN, "ada", 60.0, now=pair.now)
+    pair.advance(10.0)
+    assert pair.reasons == ["client"]
+
+
+def test_no_renewal_while_we_leave() -> None:
+    pair = Asking()
+    pair.begin(lifetime=100.0)
+    pair.advance(100.0 - SPARE - 1.5)
+    pair.link.black_hole()
+    pair.client.disconnect(now=pair.now)
+    pair.advance(10.0)
+    assert (pair.needed, pair.reasons) == (1, ["client"])

@@ -211,3 +211,18 @@ def test_a_batch_that_was_not_handed_on_is_lost() -> None:
     outbox.pull(batch=True)
     assert outbox.lose() == [Settled(receipt, Outcome.LOST) for receipt in (1, 2, 3)]
     assert outbox.pull() == (None, [], False)
+
+
+def test_a_frame_longer_than_the_backlog_goes_alone() -> None:
+    box = Outbox(audio_backlog=0.5)
+    assert box.audio("long", 5.0, 1) == (0.0, 0)
+    with pytest.raises(SendBlocked):
+        box.audio("more", 0.1, 2)
+    assert box.audio("live", 0.1, None) == (0.0, 0)  # The newest stays, whatever waits.
+    assert box.audio("newer", 0.1, None) == (0.1, 1)
+    assert pull_all(box) == (["long", "newer"], [Settled(1, SENT)])
+    box.audio("again", 0.1, 3)
+    box.audio("live", 0.1, None)
+    assert box.lose() == [Settled(3, LOST)]
+    assert not box
+    assert box.waiting == 0

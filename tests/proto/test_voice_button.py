@@ -245,3 +245,11 @@ def test_a_press_through_too_much_control() -> None:
     talk.link.stalled.clear()
     talk.advance(0.0)
     assert talk.heard == "!" * MAX_CONTROL + "["
+
+
+def test_a_server_that_says_stopped_between_two_turns() -> None:
+    talk = pressing()
+    talk.says(VoiceStopped())
+    talk.says(VoiceStarted())
+    assert talk.told == ["started"]
+    assert talk.voice.is_active

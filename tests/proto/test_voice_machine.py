@@ -14,7 +14,6 @@ from estuary_proto.states import Role, State
 from estuary_proto.voice import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, TENTH, Talker
 
-
 CLOSED_BY_ITSELF = object()
 
 

@@ -1,0 +1,37 @@
+"""Captures of voice: what was asked for and what was said comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from estuary_proto.errors import EstuaryError
+from estuary_proto.models.session import VoiceMode
+from estuary_proto.models.voice import VoiceStarted
+from tests.proto.test_capture import Taped
+
+
+def test_voice_is_recorded() -> None:
+    pair = Taped()
+    pair.connect()
+    client: Any = pair.client
+    assert client.start_voice(VoiceMode.CONTINUOUS, now=pair.now) == 1
+    client.send_audio(b"\x01\x02" * 100, now=pair.now)
+    pair.advance(0.5)
+    client.send_audio(b"\x01\x02" * 100, now=pair.now, live=True)
+    client.mute(True, now=pair.now)
+    client.stop_voice(now=pair.now)
+    pair.advance(0.5)
+    client.start_voice(VoiceMode.PUSH_TO_TALK, now=pair.now)
+    client.press(now=pair.now)
+    pair.tell(VoiceStarted())
+    client.release(now=pair.now)
+    with pytest.raises(EstuaryError):
+        client.start_voice(VoiceMode.CONTINUOUS, now=pair.now)
+    assert client.voice.is_active
+    pair.advance(0.5)
+    pair.link.cut()
+    pair.advance(5.0)
+    pair.check()
+    assert pair.of(VoiceStarted)
