@@ -29,11 +29,16 @@ class Timer(Enum):
     REPLY = "reply"
     """The earliest answer that somebody still waits for."""
     RENEW = "renew"
-    """Client: the credential should be renewed, or the answer to that is overdue."""
+    """Client: the credential should be renewed, or the answer to that is overdue. Gateway: it has
+    lapsed."""
     RETRY = "retry"
     """Client: the next attempt to connect."""
     TURN = "turn"
     """Gateway: the next piece of a turn is due."""
+    IDLE = "idle"
+    """Gateway: nothing has been said for too long."""
+    SCRIPT = "script"
+    """Gateway: the script wants something done."""
 
 
 class Deadline(NamedTuple):

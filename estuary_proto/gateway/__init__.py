@@ -8,21 +8,31 @@
 
 from __future__ import annotations
 
+from .acts import Cut, Report
 from .asking import AskBrain, StopBrain
-from .config import DEFAULT_CHARACTER, DEFAULT_KEY, Character, ServerConfig
+from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
+from .credentials import ClientToken
 from .memory import Fact, Memory, MemoryStore
+from .registry import Registry
 from .rules import RulesBrain
+from .script import Script
 from .session import ServerSession
 
 __all__ = [
     "DEFAULT_CHARACTER",
+    "DEFAULT_FRIEND",
     "DEFAULT_KEY",
     "AskBrain",
     "Character",
+    "ClientToken",
+    "Cut",
     "Fact",
     "Memory",
     "MemoryStore",
+    "Registry",
+    "Report",
     "RulesBrain",
+    "Script",
     "ServerConfig",
     "ServerSession",
     "StopBrain",

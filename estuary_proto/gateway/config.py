@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ..config import invalid
+from .credentials import END_USER, check_player
+from .script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,9 @@ DEFAULT_KEY: Final = "est_dev"
 
 DEFAULT_CHARACTER: Final = "demo"
 """The character that is there when nothing else is configured."""
+
+DEFAULT_FRIEND: Final = "friend"
+"""Another one, so that two can talk to each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,19 @@ def _demo() -> Mapping[str, Character]:
         "You are Wren, a warm and curious companion. Answer in a few friendly sentences, "
         "plainly and without lists."
     )
-    return MappingProxyType({DEFAULT_CHARACTER: Character("Wren", persona=persona)})
+    friend = "You are Tern, well travelled and a little dry. Answer in a few plain sentences."
+    return MappingProxyType(
+        {
+            DEFAULT_CHARACTER: Character("Wren", persona=persona),
+            DEFAULT_FRIEND: Character("Tern", persona=friend),
+        }
+    )
 
 
 _SECONDS: Final = ("ping_interval", "ping_timeout", "auth_timeout")
+_IDLE: Final = ("session_idle", "voice_idle")
+MAX_WORDS: Final = 1000
+MAX_WORD: Final = 100
 _LEAST_PAYLOAD: Final = 100_000
 _COUNTS: Final = ("max_sessions", "max_text", "max_history", "max_facts", "max_players")
 
@@ -49,8 +63,11 @@ class ServerConfig:
     `ping_interval`, `ping_timeout`, `auth_timeout` and `word_interval` are seconds, `max_payload`
     is bytes a message, `max_text` characters a message, `max_history` the messages a brain is
     reminded of.
-    A `word_interval` of 0 sends a reply's pieces at once. Wrong values raise `EstuaryError`
-    CONFIG_INVALID.
+    A `word_interval` of 0 sends a reply's pieces at once. `limits` says how `session_idle`,
+    `voice_idle` (seconds), `quota` (messages a player) and `banned_words` are meant; None and ()
+    set no limit. `max_sessions_per_token` holds for each share token among the keys.
+    `client_tokens` are end-user tokens that never lapse, with their players. Wrong values raise
+    `EstuaryError` CONFIG_INVALID.
     """
 
     api_keys: tuple[str, ...] = field(default=(DEFAULT_KEY,), repr=False)
@@ -66,6 +83,13 @@ class ServerConfig:
     max_history: int = 40
     max_facts: int = 200
     max_players: int = 1000
+    session_idle: float | None = None
+    voice_idle: float | None = None
+    quota: int | None = None
+    banned_words: tuple[str, ...] = ()
+    max_sessions_per_token: int | None = None
+    client_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    script: Script = field(default_factory=Script, repr=False)
 
     def __post_init__(self) -> None:
         if not self.api_keys or not all(isinstance(k, str) and k.strip() for k in self.api_keys):
@@ -76,8 +100,10 @@ class ServerConfig:
             raise invalid(
                 "characters", "at least one character with an id is needed", "for example demo"
             )
-        for name in _SECONDS:
+        for name in (*_SECONDS, *_IDLE):
             value = getattr(self, name)
+            if value is None and name in _IDLE:
+                continue
             if not isfinite(value) or value <= 0:
                 raise invalid(name, f"{value!r} is no time to wait", "give seconds above 0")
         if not isfinite(self.word_interval) or self.word_interval < 0:
@@ -85,9 +111,25 @@ class ServerConfig:
         if self.max_payload < _LEAST_PAYLOAD:
             # The longest message of the gateway's own must always fit.
             raise invalid("max_payload", "it is too small", f"give {_LEAST_PAYLOAD} bytes or more")
-        for name in _COUNTS:
-            if getattr(self, name) < 1:
-                raise invalid(name, f"{getattr(self, name)!r} leaves no room", "give 1 or more")
+        for name in (*_COUNTS, "quota", "max_sessions_per_token"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise invalid(name, f"{count!r} leaves no room", "give 1 or more")
+        self._check_words()
+        for token, player_id in self.client_tokens.items():
+            if not token.startswith(END_USER):
+                raise invalid("client_tokens", "a token begins otherwise", f"write {END_USER}…")
+            check_player("client_tokens", player_id)
+
+    def _check_words(self) -> None:
+        words = self.banned_words
+        if isinstance(words, str) or not all(isinstance(word, str) and word for word in words):
+            raise invalid("banned_words", "they are no list of words", 'give ("rude", …)')
+        if len(words) > MAX_WORDS or any(len(word) > MAX_WORD for word in words):
+            raise invalid(
+                "banned_words", "there is too much of it",
+                f"{MAX_WORDS} words of {MAX_WORD} characters are the most",
+            )  # fmt: skip
 
     @property
     def max_reply(self) -> int:

@@ -19,7 +19,7 @@ from .rules import RulesBrain, pieces
 from .speech import Speech
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..models.base import Model
     from .config import ServerConfig
@@ -39,7 +39,8 @@ class Outlet(Protocol):
 
 
 class Conversation:
-    """See the module. `new_id` makes message ids; `tells_memory` turns `memory_updated` on."""
+    """See the module. `new_id` makes message ids; `tells_memory` turns `memory_updated` on; `wall`
+    gives the time of day in ISO 8601."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Conversation:
         new_id: Callable[[], str],
         external: bool,
         tells_memory: bool,
+        wall: Callable[[], str] = str,
     ) -> None:
         self.commands: deque[Command] = deque()
         self._config = config
@@ -64,6 +66,11 @@ class Conversation:
         self._history: deque[tuple[str, str]] = deque(maxlen=config.max_history)
         self._speech: Speech | None = None
         self._turns = 0
+        self._wall = wall
+        self.message_id: str = ""
+        """Of the answer that is spoken, or was spoken last."""
+        self.delay: float = 0.0
+        """Seconds before an answer begins."""
         self._behind = False
 
     @property
@@ -104,6 +111,14 @@ class Conversation:
         if text.strip() and not self._too_long(text, now):
             self._interrupt("say_line", now)
             self._recite(text, now)
+
+    def recite(self, said: Sequence[str], interval: float | None, *, now: float) -> None:
+        """The character says this in these pieces, one every `interval` seconds."""
+        self._interrupt("say_line", now)
+        speech = self._begin(now, paced=True, interval=interval)
+        speech.add(said)
+        speech.finish()
+        self.speak(now=now)
 
     def interrupt(self, message_id: str | None, *, now: float) -> None:
         """Stop that message, or whatever is being said. With nothing to stop there is nothing to
@@ -179,12 +194,22 @@ class Conversation:
         speech.finish()
         self.speak(now=now)
 
-    def _begin(self, now: float, *, paced: bool, interjection: bool = False) -> Speech:
+    def _begin(
+        self,
+        now: float,
+        *,
+        paced: bool,
+        interjection: bool = False,
+        interval: float | None = None,
+    ) -> Speech:
+        self.message_id = self._new_id()
+        if interval is None:
+            interval = self._config.word_interval if paced else 0.0
         self._speech = Speech(
             self._turns,
-            self._new_id(),
-            now=now,
-            interval=self._config.word_interval if paced else 0.0,
+            self.message_id,
+            now=now + self.delay,
+            interval=interval,
             interjection=interjection,
         )
         self._turns += 1
@@ -204,7 +229,7 @@ class Conversation:
         return speech
 
     def _news(self, learned: list[Fact]) -> MemoryUpdatedEvent:
-        who = self._session
+        who, said_at = self._session, self._wall()
         memories = [
             MemoryData(
                 id=f"{who.session_id}-{self._turns}-{number}",
@@ -214,6 +239,7 @@ class Conversation:
                 memory_type=fact.kind,
                 source_conversation_id=who.conversation_id,
                 topic=fact.key,
+                created_at=said_at or None,
             )
             for number, fact in enumerate(learned)
         ]
@@ -224,6 +250,7 @@ class Conversation:
             facts_extracted=len(memories),
             conversation_id=who.conversation_id,
             new_memories=memories,
+            timestamp=said_at,
         )
 
 

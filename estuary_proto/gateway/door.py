@@ -1,15 +1,27 @@
-"""Who may come in: the gateway's answer to a client's credentials (PROTOCOL 1.2, 1.3)."""
+"""Who may come in: the gateway's answer to a client's credentials (PROTOCOL 1.2, 1.3, 1.6)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from .credentials import END_USER, MAX_ID, SHARE, share_id
 
 if TYPE_CHECKING:
     from ..intents import Authenticate
     from .config import ServerConfig
+    from .credentials import Credentials
 
-MAX_ID: Final = 256
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Who came in. `expires_at` is when the credential lapses, in monotonic seconds; `share` is the
+    name of the share token that it came with."""
+
+    player_id: str
+    expires_at: float | None = None
+    share: str = ""
 
 
 def presents_credentials(auth: dict[str, object]) -> bool:
@@ -17,19 +29,31 @@ def presents_credentials(auth: dict[str, object]) -> bool:
     return any(auth.get(name) for name in ("api_key", "client_token", "token"))
 
 
-def refusal(config: ServerConfig, who: Authenticate) -> str | None:
-    """Why `who` may not come in, for people; None lets them in. No key is ever in the answer."""
-    offered = who.api_key or who.client_token or who.token
+def admission(
+    config: ServerConfig, credentials: Credentials, who: Authenticate, *, now: float
+) -> Pass | str:
+    """The pass of `who`, or why there is none, for people. No key is ever in that answer."""
+    offered = who.client_token or who.api_key or who.token
     if not offered:
         return "No credentials: send api_key"
-    if not knows(config, offered):
+    found = credentials.find(offered, now=now) if offered.startswith(END_USER) else None
+    if found is not None:
+        if who.player_id not in ("", found.player_id):
+            return "The client token is another player's"
+        entry = Pass(found.player_id, found.expires_at)
+    elif knows(config, offered):
+        shared = offered.startswith(SHARE)
+        entry = Pass(who.player_id, share=share_id(config.api_keys, offered) if shared else "")
+    elif offered.startswith(END_USER):
+        return "The client token is unknown or has lapsed"
+    else:
         return "Invalid API key"
     if who.character_id not in config.characters:
         known = ", ".join(sorted(config.characters)[:10])
         return f"Unknown character {who.character_id[:80]!r}: this gateway has {known}"
-    if not who.player_id.strip() or len(who.player_id) > MAX_ID:
+    if not entry.player_id.strip() or len(entry.player_id) > MAX_ID:
         return f"player_id must be 1 to {MAX_ID} characters and not blank"
-    return None
+    return entry
 
 
 def knows(config: ServerConfig, key: str) -> bool:

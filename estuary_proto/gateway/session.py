@@ -4,16 +4,17 @@
     session.start(now=t)                          # inputs, as of every frame core
     session.receive(frame, now=t)
     session.next_frame()                          # outputs: frames, commands, a deadline
-    session.next_command()                        # AskBrain | StopBrain | None
+    session.next_command()                        # AskBrain | StopBrain | Cut | Report | None
 
 The rules brain answers by itself; with `external=True` whoever moves the session is asked by
-`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`. Nothing that a client sends
-raises.
+`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`. A script in the
+configuration decides over all of it (`rehearsal`). Nothing that a client sends raises.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import intents
@@ -21,17 +22,29 @@ from ..answers import Ack, Admit, Refuse
 from ..connection import Connection
 from ..engineio import Open
 from ..errors import SendBlocked
-from ..events import AckDue, Closed, HangUp, JoinRequested, Writable
+from ..events import AckDue, AckSettled, Closed, HangUp, JoinRequested, Writable
 from ..models.base import Model
-from ..models.session import AuthError, SessionInfo
+from ..models.session import (
+    AuthError,
+    ModerationWarning,
+    SessionInfo,
+    SessionRejected,
+    SessionTimeout,
+)
 from ..states import Role, State
 from ..timers import Deadline, Timer, earlier
-from . import door, unsupported
+from . import agents, door, unsupported
+from .agents import AgentTalk
 from .conversation import Conversation
+from .limits import Limits, Moderation
+from .registry import Registry
+from .rehearsal import ACK_WITHIN, Rehearsal
+from .script import JOINING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from .acts import Cut, Report
     from .asking import Command
     from .config import ServerConfig
     from .memory import MemoryStore
@@ -44,8 +57,9 @@ GOODBYE_WITHIN: Final = 2.0
 
 
 class ServerSession:
-    """See the module. `memory` is shared by all sessions of a gateway, `entropy(n)` gives n random
-    bytes for ids, times are monotonic seconds."""
+    """See the module. `memory` and `registry` are shared by all sessions of a gateway, `entropy(n)`
+    gives n random bytes for ids, times are monotonic seconds. `wall` gives the time of day in ISO
+    8601, for the messages that carry one."""
 
     def __init__(
         self,
@@ -54,8 +68,12 @@ class ServerSession:
         memory: MemoryStore,
         entropy: Callable[[int], bytes],
         external: bool = False,
+        registry: Registry | None = None,
+        wall: Callable[[], str] = str,
     ) -> None:
         self._config = config
+        self._registry = registry if registry is not None else Registry(config, entropy)
+        self._wall = wall
         self._store = memory
         self._entropy = entropy
         self._external = external
@@ -67,7 +85,16 @@ class ServerSession:
             connect_within=config.auth_timeout,
         )
         self._talk: Conversation | None = None
-        self._waiting: deque[Model] = deque()
+        self._agents: AgentTalk | None = None
+        self._rehearsal = Rehearsal(config.script, self)
+        self._moderation = Moderation(config.banned_words)
+        self._limits: Limits | None = None
+        self._knocking: intents.Authenticate | None = None
+        self._pass: door.Pass | None = None
+        self._asked: dict[int, int] = {}
+        self._taken_back = False
+        # What waits for room, and the number of the rule that asked for it (0: none).
+        self._waiting: deque[tuple[Model, int]] = deque()
         self._hang_up: HangUp | None = None
         self._gone_by: float | None = None
         self._closed: Closed | None = None
@@ -95,12 +122,15 @@ class ServerSession:
     @property
     def wants_read(self) -> bool:
         """False while the client does not take what it asked for."""
-        return self._conn.wants_read and len(self._waiting) < MAX_WAITING
+        held_up = self._rehearsal.stalled or len(self._waiting) >= MAX_WAITING
+        return self._conn.wants_read and not held_up
 
     @property
     def wants_write(self) -> bool:
         """True while `next_frame` has something to give."""
-        return self._conn.wants_write or self._hang_up is not None
+        if self._rehearsal.silent:
+            return False
+        return self._conn.wants_write or self._rehearsal.wants_write or self._hang_up is not None
 
     @property
     def deadline(self) -> Deadline | None:
@@ -109,19 +139,41 @@ class ServerSession:
             return None
         if self._gone_by is not None:
             return Deadline(self._gone_by, Timer.CLOSE)
-        due = self._talk.due_at if self._talk is not None else None
-        return earlier(self._conn.deadline, None if due is None else Deadline(due, Timer.TURN))
+        found = self._rehearsal.deadline
+        if not self._rehearsal.silent:
+            found = earlier(self._conn.deadline, found)
+        for speaker in (self._talk, self._agents):
+            due = speaker.due_at if speaker is not None else None
+            found = earlier(found, None if due is None else Deadline(due, Timer.TURN))
+        if self._conn.state is not State.READY or self._limits is None:
+            return found
+        return earlier(earlier(found, self._limits.deadline), self._lapses)
+
+    @property
+    def _lapses(self) -> Deadline | None:
+        """When the credential does."""
+        at = self._pass.expires_at if self._pass is not None else None
+        return None if at is None else Deadline(at, Timer.RENEW)
 
     def next_frame(self) -> str | bytes | HangUp | None:
         """The next frame to send, or None; asking again says the former one has been handed on."""
+        if self._rehearsal.silent:
+            return None
         frame = self._conn.next_frame()
         self._take_events()
-        if frame is None:
+        while frame is None and self._rehearsal.wants_write:
+            frame = self._rehearsal.next_frame()
+            self._settle()  # What the script wants next has waited for that.
+            if frame is None and not self._rehearsal.silent:
+                frame = self._conn.next_frame()
+        if frame is None and not self._rehearsal.silent:
             frame, self._hang_up = self._hang_up, None
         return frame
 
-    def next_command(self) -> Command | None:
-        """What an external brain should do next, or None."""
+    def next_command(self) -> Command | Cut | Report | None:
+        """What an external brain, or whoever moves the session, should do next; or None."""
+        if self._rehearsal.commands:
+            return self._rehearsal.commands.popleft()
         return self._talk.commands.popleft() if self._talk and self._talk.commands else None
 
     # --- inputs ----------------------------------------------------------------------------
@@ -148,39 +200,48 @@ class ServerSession:
     def handle_timeout(self, *, now: float) -> None:
         """Do what is due. Spurious calls are free."""
         self._now = now
-        if self._gone_by is None:
+        if self._rehearsal.stalled:
+            self._conn.reading_paused()
+        if self._gone_by is not None:
+            if now >= self._gone_by:
+                self._conn.receive_eof(now=now)
+        elif not self._rehearsal.silent:
             self._conn.handle_timeout(now=now)
-        elif now >= self._gone_by:
-            self._conn.receive_eof(now=now)
         self._take_events()
         if self._talk is not None:
             self._talk.speak(now=now)
+        if self._agents is not None:
+            self._agents.speak(now=now)
+        self._enforce()
+        self._settle()
 
     def close(self, *, now: float, code: int = 1001, reason: str = "going away") -> None:
         """Hang up behind what waits. No Socket.IO goodbye goes before it: a client would take that
         for the end of its session, and the WebSocket's code is what says why (API 6)."""
-        if self._gone_by is None and self._conn.state not in (State.CLOSING, State.CLOSED):
-            self._gone_by = now + GOODBYE_WITHIN
-            self._hang_up = HangUp(code, reason)
-            self._silence()
+        self._now = now
+        self._rehearsal.speak_up()
+        self.hang_up(code, reason)
 
     def brain_piece(self, turn: int, text: str, *, now: float) -> None:
         """An external brain's next piece for this turn."""
         self._now = now
         if self._talk is not None:
             self._talk.brain_piece(turn, text, now=now)
+            self._settle()
 
     def brain_done(self, turn: int, *, now: float) -> None:
         """An external brain has said it all."""
         self._now = now
         if self._talk is not None:
             self._talk.brain_done(turn, now=now)
+            self._settle()
 
     def brain_failed(self, turn: int, message: str, *, now: float) -> None:
         """An external brain gave up: the client gets an `error`, and the turn is over."""
         self._now = now
         if self._talk is not None:
             self._talk.brain_failed(turn, message, now=now)
+            self._settle()
 
     # --- an outlet for the conversation ----------------------------------------------------
 
@@ -191,16 +252,78 @@ class ServerSession:
 
     def send(self, message: Model, *, now: float) -> None:
         """Send `message`, or keep it until there is room."""
-        self._waiting.append(message)
+        self._queue(message)
+
+    def _queue(self, message: Model, asked_by: int = 0) -> None:
+        passed = message if self._limits is None else self._limits.passes(message, now=self._now)
+        if passed is None:
+            return
+        if passed is not message:
+            self._taken_back = True
+        self._waiting.append((passed, asked_by))
         self._flush()
 
     def _flush(self) -> None:
-        while self._waiting and self._conn.state is State.READY:
+        while self._waiting and self._conn.state in (State.JOINED, State.READY):
+            message, asked_by = self._waiting[0]
+            within = ACK_WITHIN if asked_by else None
             try:
-                self._conn.submit(self._waiting[0], now=self._now)
+                receipt = self._conn.submit(message, now=self._now, ack_within=within)
             except SendBlocked:
                 return
+            if asked_by:
+                self._asked[receipt] = asked_by
             self._waiting.popleft()
+
+    # --- a host for the script -------------------------------------------------------------
+
+    @property
+    def session_id(self) -> str:
+        """Of this session; "" before it stands."""
+        return self.info.session_id if self.info is not None else ""
+
+    @property
+    def message_id(self) -> str:
+        """Of the answer that is spoken, or was spoken last; "" before the first."""
+        return self._talk.message_id if self._talk is not None else ""
+
+    @property
+    def joining(self) -> bool:
+        """True while the client waits for the answer to its request to join."""
+        return self._conn.state is State.JOINING
+
+    def tell(self, message: Model, *, asked_by: int = 0) -> None:
+        """Send; who is still joining is let into the namespace before."""
+        if self.joining:
+            self._conn.submit(Admit(), now=self._now)
+        if self._conn.state in (State.JOINED, State.READY):
+            self._queue(message, asked_by)
+
+    def say(self, pieces: Sequence[str], interval: float | None) -> None:
+        """The character says this."""
+        if self._talk is not None:
+            self._talk.recite(pieces, interval, now=self._now)
+
+    def slow(self, seconds: float) -> None:
+        """Begin answers so much later from here on."""
+        if self._talk is not None:
+            self._talk.delay = seconds
+
+    def leave(self) -> None:
+        """End the session with a namespace disconnect."""
+        self._silence()
+        self._conn.close(now=self._now)
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """Close the WebSocket behind what waits."""
+        if self._gone_by is None and self._conn.state not in (State.CLOSING, State.CLOSED):
+            self._gone_by = self._now + GOODBYE_WITHIN
+            self._hang_up = HangUp(code, reason)
+            self._silence()
+
+    def refuse(self, message: str) -> None:
+        """Answer the request to join with a connect error."""
+        self._conn.submit(Refuse(message), now=self._now)
 
     # --- events of the connection ----------------------------------------------------------
 
@@ -210,18 +333,44 @@ class ServerSession:
                 self._closed = event
                 self._hang_up = None
                 self._silence()
+                self._clear()
             elif isinstance(event, Writable):
                 self._flush()
             elif isinstance(event, JoinRequested):
                 self._join(event.auth)
             elif isinstance(event, AckDue):
                 self._acknowledge(event.ack_id)
+            elif isinstance(event, AckSettled):
+                self._rehearsal.acked(self._asked.pop(event.receipt), event)
             elif isinstance(event, Model):
                 self._ack_args = self._handle(event)
+
+        self._settle()
+
+    def _settle(self) -> None:
+        """What follows from the last input, beside its answer."""
+        if self._taken_back and self._talk is not None:
+            # Not at once: the talk was about to send what was taken back.
+            self._taken_back = False
+            self._talk.stop()
+        self._rehearsal.run(now=self._now)
+        if self._knocking is not None and not self._rehearsal.holds_the_door:
+            who, self._knocking = self._knocking, None
+            if self._gone_by is None and self._conn.state in (State.JOINING, State.JOINED):
+                self._decide(who)
 
     def _silence(self) -> None:
         if self._talk is not None:
             self._talk.stop()
+        self._agents = None
+
+    def _clear(self) -> None:
+        """It is over: leave nothing behind."""
+        self._rehearsal.stop()
+        self._asked.clear()
+        if self._pass is not None and self._pass.share:
+            self._registry.leave_seat(self._pass.share)
+            self._pass = None
 
     def _acknowledge(self, ack_id: int) -> None:
         """The message before has been dealt with; what it asked may have been to be thrown out."""
@@ -234,35 +383,52 @@ class ServerSession:
         if not door.presents_credentials(auth):
             self._conn.submit(Admit(), now=self._now)
             return
-        who = intents.Authenticate.from_dict(auth)
-        problem = door.refusal(self._config, who)
-        if problem is None:
-            self._admit(who)
-        else:
-            self._conn.submit(Refuse(problem), now=self._now)
+        self._knock(intents.Authenticate.from_dict(auth))
 
-    def _authenticate(self, who: intents.Authenticate) -> None:
-        problem = door.refusal(self._config, who)
-        if problem is None:
-            self._admit(who)
-        else:
-            self._conn.submit(AuthError(problem), now=self._now)
-            self._conn.close(now=self._now)
+    def _knock(self, who: intents.Authenticate) -> None:
+        """Somebody presents credentials; the script may have a say in it first."""
+        if self._knocking is None:
+            self._registry.joins += 1
+            number = self._registry.joins
+            self._rehearsal.saw(JOINING, now=self._now, number=number)
+            self._knocking = who
 
-    def _admit(self, who: intents.Authenticate) -> None:
-        info = SessionInfo(self._new_id(), self._new_id(), who.character_id, who.player_id)
-        joining = self._conn.state is State.JOINING
-        self._conn.submit(Admit(info) if joining else info, now=self._now)
+    def _decide(self, who: intents.Authenticate) -> None:
+        found = door.admission(self._config, self._registry.credentials, who, now=self._now)
+        if isinstance(found, door.Pass):
+            self._admit(who, found)
+        elif self.joining:
+            self.refuse(found)
+        else:
+            self.tell(AuthError(found))
+            self.leave()
+
+    def _admit(self, who: intents.Authenticate, found: door.Pass) -> None:
+        cap = self._config.max_sessions_per_token
+        if found.share and not self._registry.take_seat(found.share, cap):
+            self.tell(SessionRejected("concurrent_limit", cap or 0, found.share))
+            self.leave()
+            return
+        self._pass = found
+        info = SessionInfo(self._new_id(), self._new_id(), who.character_id, found.player_id)
+        self._conn.submit(Admit(info) if self.joining else info, now=self._now)
+        self._registry.connections += 1
+        self._limits = Limits(
+            self._config, self._registry, self._moderation, found.player_id, now=self._now
+        )
         self._talk = Conversation(
             self._config,
             info,
-            self._store.of(who.character_id, who.player_id),
+            self._store.of(who.character_id, found.player_id),
             self,
             new_id=self._new_id,
             external=self._external,
             tells_memory=who.realtime_memory,
+            wall=self._wall,
         )
         self._talk.greet(now=self._now)
+        self._rehearsal.began(now=self._now, number=self._registry.connections)
+        self._rehearsal.run(now=self._now)
 
     def _new_id(self) -> str:
         return self._entropy(16).hex()
@@ -271,18 +437,78 @@ class ServerSession:
 
     def _handle(self, message: Model) -> tuple[Any, ...]:
         """Do what the client asks; returns what its acknowledgement says."""
-        talk, now = self._talk, self._now
-        if talk is None:
-            if isinstance(message, intents.Authenticate):
-                self._authenticate(message)
-        elif isinstance(message, intents.SendText):
+        if self._talk is None or self._limits is None:
+            if isinstance(message, intents.Authenticate) and not self.joining:
+                self._knock(message)
+            return ()
+        self._limits.heard(message, now=self._now)
+        text = message.text if isinstance(message, intents.SendText) else ""
+        if self._rehearsal.saw(message.WIRE, now=self._now, text=text):
+            return ()
+        if isinstance(message, (intents.SendText, intents.SendCameraImage)):
+            refusal = self._limits.refusal(message.text or "")
+            if refusal is not None:
+                self._turn_away(refusal)
+                return ()
+        return self._obey(message, self._talk)
+
+    def _obey(self, message: Model, talk: Conversation) -> tuple[Any, ...]:
+        now = self._now
+        if isinstance(message, intents.SendText):
             talk.text(message.text, now=now)
         elif isinstance(message, intents.SayLine):
             talk.line(message.text, now=now)
         elif isinstance(message, intents.Interrupt):
             talk.interrupt(message.message_id, now=now)
         elif isinstance(message, intents.RenewAuthentication):
-            return ({"ok": door.knows(self._config, message.client_token)},)
+            return (self._renew(message.client_token),)
+        elif isinstance(message, intents.StartAgentConversation):
+            self._start_agents(message)
+        elif isinstance(message, intents.StopAgentConversation):
+            if self._agents is not None:
+                self._agents.stop(now=now)
         elif (answer := unsupported.answer(message)) is not None:
             self.send(answer, now=now)
         return ()
+
+    def _start_agents(self, wanted: intents.StartAgentConversation) -> None:
+        """Two characters talk; those who talked before have stopped."""
+        problem = agents.problem_of(self._config, wanted)
+        if problem is not None:
+            self.send(problem, now=self._now)
+            return
+        if self._agents is not None:
+            self._agents.stop(now=self._now)
+        self._agents = AgentTalk(self._config, wanted, self, now=self._now)
+        self._agents.speak(now=self._now)
+
+    # --- limits ----------------------------------------------------------------------------
+
+    def _turn_away(self, refusal: Model) -> None:
+        self.send(refusal, now=self._now)
+        if isinstance(refusal, ModerationWarning) and refusal.level == "terminated":
+            self.leave()
+
+    def _enforce(self) -> None:
+        """End what has been idle, or let in, for too long."""
+        if self._limits is None or self._conn.state is not State.READY or self._gone_by is not None:
+            return
+        while (overdue := self._limits.overdue(now=self._now)) is not None:
+            self.send(overdue, now=self._now)
+            if isinstance(overdue, SessionTimeout):
+                return self.leave()
+        lapses = self._lapses
+        if lapses is not None and lapses.at <= self._now:
+            self.send(AuthError("credential_expired"), now=self._now)
+            self.leave()
+
+    def _renew(self, token: str) -> dict[str, Any]:
+        """What the acknowledgement of a renewal says (PROTOCOL 1.6)."""
+        assert self._pass is not None
+        if self._pass.expires_at is None and door.knows(self._config, token):
+            return {"ok": True}
+        found = self._registry.credentials.find(token, now=self._now)
+        if found is None or found.player_id != self._pass.player_id:
+            return {"ok": False}
+        self._pass = replace(self._pass, expires_at=found.expires_at)
+        return {"ok": True}

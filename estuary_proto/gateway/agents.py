@@ -1,0 +1,133 @@
+"""Two characters that talk to each other while the player listens (PROTOCOL 2 and 3).
+
+Both are the offline brain, each with a memory of its own that ends with the conversation; nothing
+of it reaches what the character knows about the player. A turn is told in pieces
+(`agent_turn_text`, each with the new words alone), then whole (`agent_turn_complete`); the first
+speaks in turn 1. It ends with `agent_conversation_complete` and the reason "max_turns", "timeout"
+or "stopped". The winner is who has said more words, the first of equals.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+from ..models.agents import AgentConversationComplete, AgentTurnComplete, AgentTurnText
+from ..models.session import ErrorEvent
+from .memory import Memory
+from .rules import RulesBrain, pieces
+
+if TYPE_CHECKING:
+    from ..intents import StartAgentConversation
+    from ..models.base import Model
+    from .config import ServerConfig
+    from .conversation import Outlet
+
+MAX_TURNS: Final = 100
+MAX_SECONDS: Final = 3600.0
+MAX_CONTEXT: Final = 200
+"""Characters of a context that are spoken about."""
+
+BREATH: Final = 20
+"""Between two turns there is a pause of so many words."""
+
+
+def problem_of(config: ServerConfig, wanted: StartAgentConversation) -> ErrorEvent | None:
+    """Why this conversation cannot be, or None."""
+    for who in (wanted.agent_a_id, wanted.agent_b_id):
+        if who not in config.characters:
+            known = ", ".join(sorted(config.characters)[:10])
+            return ErrorEvent(
+                f"Unknown character {who[:80]!r}: this gateway has {known}", "unknown_agent"
+            )
+    if wanted.agent_a_id == wanted.agent_b_id:
+        return ErrorEvent("A conversation needs two characters", "same_agent")
+    if wanted.max_turns < 1 or not wanted.timeout_seconds > 0:
+        return ErrorEvent("max_turns and timeout_seconds must be above 0", "invalid_limits")
+    return None
+
+
+class AgentTalk:
+    """One conversation of two, paced by the words. `wanted` has no `problem_of`."""
+
+    def __init__(
+        self, config: ServerConfig, wanted: StartAgentConversation, outlet: Outlet, *, now: float
+    ) -> None:
+        self._agents = (wanted.agent_a_id, wanted.agent_b_id)
+        names = [config.characters[agent].name for agent in self._agents]
+        self._brains = [RulesBrain(config.seed + i, name) for i, name in enumerate(names)]
+        self._memories = [Memory(config.max_facts), Memory(config.max_facts)]
+        self._outlet = outlet
+        self._interval = config.word_interval
+        self._left = min(wanted.max_turns, MAX_TURNS)
+        seconds = wanted.timeout_seconds
+        self._until = now + (min(seconds, MAX_SECONDS) if isfinite(seconds) else MAX_SECONDS)
+        self._words = [0, 0]
+        self._turn = 0
+        self._said = _opening(names[1], wanted.conversation_context)
+        self._pieces: deque[str] = deque()
+        self._chunk = 0
+        self._at = now
+        self.over: bool = False
+        """True when the end has been told."""
+        self._begin(self._said)
+
+    @property
+    def due_at(self) -> float | None:
+        """When `speak` has something to do, in monotonic seconds."""
+        if self.over or not self._outlet.has_room:
+            return None
+        return min(self._at, self._until)
+
+    def speak(self, *, now: float) -> None:
+        """Say what is due by `now`."""
+        while (due := self.due_at) is not None and due <= now:
+            if self._until <= min(now, self._at):
+                self._end("timeout", now)
+            elif self._pieces:
+                self._say(now)
+            elif self._turn == self._left:
+                self._end("max_turns", now)
+            else:
+                who = self._turn % 2
+                self._begin(self._brains[who].reply(self._said, self._memories[who], self._turn))
+
+    def stop(self, *, now: float) -> None:
+        """End it where it is."""
+        if not self.over:
+            self._end("stopped", now)
+
+    def _begin(self, text: str) -> None:
+        self._memories[1 - self._turn % 2].learn(text)
+        self._said = text
+        self._pieces.extend(pieces(text))
+        self._turn += 1
+        self._chunk = 0
+
+    def _say(self, now: float) -> None:
+        who = (self._turn - 1) % 2
+        agent, piece = self._agents[who], self._pieces.popleft()
+        last = not self._pieces
+        self._send(AgentTurnText(agent, piece, self._chunk, self._turn, last), now)
+        self._chunk += 1
+        self._at = max(self._at + self._interval, now - self._interval)
+        if last:
+            self._words[who] += len(self._said.split())
+            self._send(AgentTurnComplete(agent, self._said, self._turn), now)
+            self._at += BREATH * self._interval
+
+    def _end(self, reason: str, now: float) -> None:
+        self.over = True
+        winner = self._agents[self._words[1] > self._words[0]]
+        self._send(AgentConversationComplete(winner, reason, self._turn), now)
+
+    def _send(self, message: Model, now: float) -> None:
+        self._outlet.send(message, now=now)
+
+
+def _opening(other: str, context: str) -> str:
+    about = " ".join(context.split())[:MAX_CONTEXT].strip(" .")
+    if not about:
+        return f"Hello {other}! What have you been thinking about?"
+    return f"Hello {other}! Let's talk about this: {about}. What comes to your mind?"
