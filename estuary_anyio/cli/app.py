@@ -94,6 +94,31 @@ def estuary() -> None:
 )
 @click.option("--llm-url", metavar="URL", help="The model's address, for example http://…/v1.")
 @click.option("--llm-model", metavar="NAME", help="The model's name.")
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rules in YAML or JSON that make it do what you want to rehearse: drops, timeouts, "
+    "refusals, any event.",
+)
+@click.option(
+    "--idle-timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="End a session in which nothing is said for so long.",
+)
+@click.option(
+    "--voice-idle-timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Stop listening to a player who says nothing for so long.",
+)
+@click.option(
+    "--quota",
+    type=click.IntRange(1),
+    metavar="MESSAGES",
+    help="How many messages a player may send.",
+)
 def gateway(
     host: str,
     port: int,
@@ -103,6 +128,8 @@ def gateway(
     brain: str,
     llm_url: str | None,
     llm_model: str | None,
+    script: Path | None,
+    **limits: float | None,
 ) -> int:
     """Serve characters on this machine, with no account and no network."""
     need("gateway", "hypercorn")
@@ -110,7 +137,7 @@ def gateway(
     from .serving import serve
 
     found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
-    return serve(host, port, found, backend, brain, (llm_url, llm_model))
+    return serve(host, port, found, backend, brain, (llm_url, llm_model), script, limits)
 
 
 @estuary.command(epilog=_EPILOG)

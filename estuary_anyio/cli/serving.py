@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from estuary_anyio.gateway import GatewayConfig, OpenAISettings, serve_gateway
+from estuary_anyio.gateway import GatewayConfig, OpenAISettings, read_script, serve_gateway
 from estuary_proto.errors import ErrorCode, EstuaryError
-from estuary_proto.gateway import DEFAULT_KEY
+from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 
-from .exits import Exit, Stop, need
+from .exits import Exit, Stop, need, one_line
 from .running import run
 from .screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from anyio import CancelScope
     from anyio.abc import TaskGroup
 
     from estuary_anyio.gateway import Gateway
+
+_LIMITS = {
+    "idle_timeout": "session_idle",
+    "voice_idle_timeout": "voice_idle",
+    "quota": "quota",
+}
+"""What the options are called in `ServerConfig`."""
 
 LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""
@@ -34,11 +43,19 @@ def serve(
     backend: str,
     brain: str,
     llm: tuple[str | None, str | None],
+    script: Path | None = None,
+    limits: Mapping[str, Any] = MappingProxyType({}),
 ) -> int:
-    """Run the command; `llm` is the endpoint's address and model. Returns the exit status."""
+    """Run the command; `llm` is the endpoint's address and model, `limits` are the options of that
+    kind. Returns the exit status."""
     try:
         config = GatewayConfig(
-            host, port, list(keys) or None, brain=brain, openai=_openai(brain, *llm)
+            host,
+            port,
+            list(keys) or None,
+            brain=brain,
+            openai=_openai(brain, *llm),
+            server=_mind(script, limits),
         )
     except EstuaryError as error:
         # The field is one of Python's; people typed an option.
@@ -48,7 +65,13 @@ def serve(
     async def job(tasks: TaskGroup, scope: CancelScope) -> int:
         # The scope ends inside, so that clients hear that the server is going away.
         async with serve_gateway(
-            host, port, api_keys=config.api_keys, brain=brain, openai=config.openai
+            host,
+            port,
+            api_keys=config.api_keys,
+            brain=brain,
+            openai=config.openai,
+            server=config.server,
+            report=lambda line: screen.say(one_line(line), "dim"),
         ) as gateway:
             _greet(screen, gateway)
             with scope:
@@ -66,10 +89,25 @@ def serve(
         raise
 
 
+def _mind(script: Path | None, limits: Mapping[str, Any]) -> ServerConfig:
+    given = {_LIMITS[name]: value for name, value in limits.items() if value is not None}
+    if script is not None:
+        given["script"] = read_script(script)
+    return ServerConfig(**given)
+
+
 def _option(error: EstuaryError) -> str:
-    names = {"api_keys": "api-key", "base_url": "llm-url", "model": "llm-model"}
-    field, _, problem = error.message.partition(":")
+    names = {
+        "api_keys": "api-key",
+        "base_url": "llm-url",
+        "model": "llm-model",
+        "session_idle": "idle-timeout",
+        "voice_idle": "voice-idle-timeout",
+    }
     assert error.code is ErrorCode.CONFIG_INVALID
+    if error.details.get("field") == "script":
+        return f"script: {one_line(error.message)}"
+    field, _, problem = error.message.partition(":")
     return f"{names.get(field, field)}:{problem}"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .app import GatewayApp
 from .link import Brain, BrainError
 from .openai_brain import OpenAIBrain, OpenAISettings
+from .script_file import read_script
 from .serve import Gateway, GatewayConfig, run_gateway, serve_gateway
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "GatewayConfig",
     "OpenAIBrain",
     "OpenAISettings",
+    "read_script",
     "run_gateway",
     "serve_gateway",
 ]

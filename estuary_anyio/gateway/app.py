@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import anyio
 
-from estuary_proto.gateway import MemoryStore, ServerConfig, ServerSession
+from estuary_proto.gateway import ClientToken, MemoryStore, Registry, ServerConfig, ServerSession
 
 from .link import Brain, Link, Receive, Send
 
@@ -27,7 +28,8 @@ ABORT = "estuary.abort"
 
 class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given; `memory` is
-    what characters know about players, shared by all connections."""
+    what characters know about players, shared by all connections; `report` takes what a script has
+    to say, line by line."""
 
     def __init__(
         self,
@@ -35,11 +37,14 @@ class GatewayApp:
         *,
         brain: Brain | None = None,
         memory: MemoryStore | None = None,
+        report: Callable[[str], object] | None = None,
     ) -> None:
         self.config: ServerConfig = config or ServerConfig()
         if memory is None:
             memory = MemoryStore(self.config.max_players, self.config.max_facts)
         self.memory = memory
+        self._registry = Registry(self.config, os.urandom)
+        self._report = report
         self._brain = brain
         self._links: set[Link] = set()
         self._left = anyio.Event()
@@ -48,6 +53,11 @@ class GatewayApp:
     def sessions(self) -> int:
         """How many clients are connected."""
         return len(self._links)
+
+    def mint(self, player_id: str, lifetime: float) -> ClientToken:
+        """An end-user token for this player, good for `lifetime` seconds."""
+        credentials = self._registry.credentials
+        return credentials.mint(player_id, lifetime, now=anyio.current_time())
 
     async def empty(self) -> None:
         """Wait until no client is left."""
@@ -97,14 +107,20 @@ class GatewayApp:
             return
         await send({"type": "websocket.accept"})
         session = ServerSession(
-            self.config, memory=self.memory, entropy=os.urandom, external=self._brain is not None
+            self.config,
+            memory=self.memory,
+            entropy=os.urandom,
+            external=self._brain is not None,
+            registry=self._registry,
+            wall=_wall,
         )
         abort: Callable[[], None] | None = scope.get("state", {}).get(ABORT)
-        link = Link(session, receive, send, brain=self._brain, abort=abort)
+        link = Link(session, receive, send, brain=self._brain, abort=abort, report=self._report)
         self._links.add(link)
         try:
             await link.run()
         finally:
+            session.receive_eof(now=anyio.current_time())  # Whatever ended it: its seat is free.
             self._links.discard(link)
             self._left.set()
 
@@ -114,6 +130,10 @@ class GatewayApp:
         if self.sessions >= self.config.max_sessions:
             return 503, {"code": 4, "message": "Too many sessions"}
         return 400, _refusal(scope)
+
+
+def _wall() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _refusal(scope: Mapping[str, Any]) -> dict[str, Any] | None:

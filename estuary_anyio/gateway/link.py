@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from estuary_proto.events import HangUp
-from estuary_proto.gateway import AskBrain, ServerSession
+from estuary_proto.gateway import AskBrain, Cut, Report, ServerSession
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -37,7 +37,8 @@ class Brain(Protocol):
 
 
 class Link:
-    """Moves one `ServerSession`. `abort` cuts the transport, where the server below can do that."""
+    """Moves one `ServerSession`. `abort` cuts the transport, where the server below can do that;
+    `report` takes what the session's script has to say, line by line."""
 
     def __init__(
         self,
@@ -47,12 +48,14 @@ class Link:
         *,
         brain: Brain | None = None,
         abort: Callable[[], None] | None = None,
+        report: Callable[[str], object] | None = None,
     ) -> None:
         self._session = session
         self._receive = receive
         self._send = send
         self._brain = brain
         self._abort = abort
+        self._report = report
         self._frames = anyio.Event()
         self._moved = anyio.Event()
         self._room = anyio.Event()
@@ -105,6 +108,7 @@ class Link:
             self._settle_time()
             if frame is None:
                 self._frames = anyio.Event()
+                self._settle()  # A script may have waited for this moment.
                 await self._frames.wait()
             elif isinstance(frame, HangUp):
                 await self._send(
@@ -136,6 +140,11 @@ class Link:
         while (command := self._session.next_command()) is not None:
             if isinstance(command, AskBrain):
                 tasks.start_soon(self._ask, command)
+            elif isinstance(command, Cut):
+                self.cut()
+            elif isinstance(command, Report):
+                if self._report is not None:
+                    self._report(command.text)
             elif (scope := self._asking.get(command.turn)) is not None:
                 scope.cancel()
         if self._session.closed:

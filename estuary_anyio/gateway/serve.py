@@ -12,7 +12,7 @@ import anyio
 
 from estuary_proto.config import invalid
 from estuary_proto.errors import ErrorCode, EstuaryError
-from estuary_proto.gateway import DEFAULT_KEY, MemoryStore, ServerConfig
+from estuary_proto.gateway import DEFAULT_KEY, ClientToken, MemoryStore, ServerConfig
 
 from .app import GatewayApp
 from .openai_brain import OpenAIBrain, OpenAISettings
@@ -100,6 +100,11 @@ class Gateway:
         """How many clients are connected."""
         return self._app.sessions
 
+    def mint(self, player_id: str, *, lifetime: float = 3600.0) -> ClientToken:
+        """An end-user token `ect_…` for this player, good for `lifetime` seconds: what an app's
+        backend would get for it (PROTOCOL 1.6). `expires_at` is on the event loop's clock."""
+        return self._app.mint(player_id, lifetime)
+
     async def drop_connections(self) -> None:
         """Cut every live connection as a broken network would: no goodbye. The next connect works,
         and what was remembered stays."""
@@ -125,14 +130,16 @@ async def serve_gateway(
     seed: int = 0,
     openai: OpenAISettings | None = None,
     server: ServerConfig | None = None,
+    report: Callable[[str], object] | None = None,
 ) -> AsyncGenerator[Gateway, None]:
     """Serve a gateway for the length of the block, on asyncio or trio.
 
-    `GatewayConfig` says what the arguments mean. Clients that are still there at the end
+    `GatewayConfig` says what the arguments mean; `report` takes what a script has to say, line by
+    line. Clients that are still there at the end
     get a WebSocket close 1001.
     """
     config = GatewayConfig(host, port, api_keys, brain, seed, openai, server or ServerConfig())
-    async with _serve(config) as gateway:
+    async with _serve(config, report) as gateway:
         yield gateway
 
 
@@ -147,7 +154,9 @@ async def run_gateway(
 
 
 @asynccontextmanager
-async def _serve(config: GatewayConfig) -> AsyncGenerator[Gateway, None]:
+async def _serve(
+    config: GatewayConfig, report: Callable[[str], object] | None = None
+) -> AsyncGenerator[Gateway, None]:
     try:
         from .listener import Listener  # Late: Hypercorn is heavy, and comes with an extra.
     except ModuleNotFoundError as error:
@@ -156,7 +165,7 @@ async def _serve(config: GatewayConfig) -> AsyncGenerator[Gateway, None]:
             ErrorCode.CONFIG_INVALID,
         ) from error
 
-    app = GatewayApp(config.mind(), brain=_brain(config))
+    app = GatewayApp(config.mind(), brain=_brain(config), report=report)
     failure: BaseException | None = None
     with await _listen(config.host, config.port) as sock:
         listener = Listener(app, sock, max_message=config.server.max_payload)
