@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from estuary_proto.config import invalid
+from estuary_proto.credentials import ClientCredential
 from estuary_proto.errors import ErrorCode, EstuaryError
-from estuary_proto.gateway import DEFAULT_KEY, ClientToken, MemoryStore, ServerConfig
+from estuary_proto.gateway import DEFAULT_KEY, MemoryStore, ServerConfig
 
 from .app import GatewayApp
 from .openai_brain import OpenAIBrain, OpenAISettings
@@ -100,10 +102,11 @@ class Gateway:
         """How many clients are connected."""
         return self._app.sessions
 
-    def mint(self, player_id: str, *, lifetime: float = 3600.0) -> ClientToken:
+    def mint(self, player_id: str, *, lifetime: float = 3600.0) -> ClientCredential:
         """An end-user token `ect_…` for this player, good for `lifetime` seconds: what an app's
-        backend would get for it (PROTOCOL 1.6). `expires_at` is on the event loop's clock."""
-        return self._app.mint(player_id, lifetime)
+        backend gets for its user (PROTOCOL 1.6), and a `token_provider` returns."""
+        made = self._app.mint(player_id, lifetime)
+        return ClientCredential(made.token, player_id, time.time() + lifetime)
 
     async def drop_connections(self) -> None:
         """Cut every live connection as a broken network would: no goodbye. The next connect works,

@@ -84,6 +84,7 @@ class Rehearsal:
         self._host = host
         self._runner = ScriptRunner(script)
         self._frames: deque[str | Cut] = deque()
+        self._cut = False
         self._silent_until: float | None = None
         self._stalled_until: float | None = None
 
@@ -92,7 +93,7 @@ class Rehearsal:
     @property
     def silent(self) -> bool:
         """True while nothing may be sent."""
-        return self._silent_until is not None
+        return self._cut or self._silent_until is not None
 
     @property
     def stalled(self) -> bool:
@@ -111,6 +112,7 @@ class Rehearsal:
             return None
         frame = self._frames.popleft()
         if isinstance(frame, Cut):
+            self._cut = True
             self.commands.append(frame)
             return None
         return frame
@@ -137,7 +139,7 @@ class Rehearsal:
     @property
     def holds_the_door(self) -> bool:
         """True while it is not done with a request to join."""
-        return self._runner.busy(JOINING)
+        return self._cut or bool(self._frames) or self._runner.busy(JOINING)
 
     def acked(self, rule: int, settled: AckSettled) -> None:
         """What a rule asked for has been acknowledged, or never will be."""

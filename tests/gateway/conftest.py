@@ -22,7 +22,14 @@ from wsproto.events import (
 
 from estuary_proto.connection import Connection
 from estuary_proto.events import AckSettled, Closed, HangUp, Ready, Settled
-from estuary_proto.gateway import AskBrain, MemoryStore, ServerConfig, ServerSession, StopBrain
+from estuary_proto.gateway import (
+    AskBrain,
+    MemoryStore,
+    Registry,
+    ServerConfig,
+    ServerSession,
+    StopBrain,
+)
 from estuary_proto.models.conversation import BotResponse
 from estuary_proto.states import Role
 
@@ -48,15 +55,20 @@ class Pair:
         memory: MemoryStore | None = None,
         auth: dict[str, Any] | None = AUTH,
         external: bool = False,
+        registry: Registry | None = None,
+        wall: Callable[[], str] = str,
+        now: float = 100.0,
     ) -> None:
         numbers = count()
-        self.now = 100.0
+        self.now = now
         self.config = config or ServerConfig()
         self.server = ServerSession(
             self.config,
             memory=MemoryStore() if memory is None else memory,
             entropy=lambda size: next(numbers).to_bytes(size, "big"),
             external=external,
+            registry=registry,
+            wall=wall,
         )
         self.client = Connection(Role.CLIENT, auth=auth)
         self.events: list[Any] = []
