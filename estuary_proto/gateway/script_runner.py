@@ -74,12 +74,14 @@ class ScriptRunner:
         """The next act that is due by `now`: the earliest, among equals in the order of firing."""
         while due := [run for run in self._runs if run.at <= now]:
             run = min(due, key=_at)
-            act = run.acts.popleft()
+            act = run.acts.popleft() if run.acts else None
+            if isinstance(act, Wait):
+                run.at = now + act.seconds
+                continue
             if not run.acts:
                 self._runs.remove(run)
-            if not isinstance(act, Wait):
+            if act is not None:
                 return run.rule, act
-            run.at = max(run.at, now) + act.seconds if act.seconds else run.at
         return None
 
     def busy(self, event: str) -> bool:

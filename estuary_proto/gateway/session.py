@@ -294,9 +294,9 @@ class ServerSession:
 
     def tell(self, message: Model, *, asked_by: int = 0) -> None:
         """Send; who is still joining is let into the namespace before."""
-        if self.joining:
+        if self.joining and self._gone_by is None:
             self._conn.submit(Admit(), now=self._now)
-        if self._conn.state in (State.JOINED, State.READY):
+        if self._gone_by is None and self._conn.state in (State.JOINED, State.READY):
             self._queue(message, asked_by)
 
     def say(self, pieces: Sequence[str], interval: float | None) -> None:

@@ -23,12 +23,10 @@ from wsproto.events import (
 from estuary_proto.connection import Connection
 from estuary_proto.events import AckSettled, Closed, HangUp, Ready, Settled
 from estuary_proto.gateway import (
-    AskBrain,
     MemoryStore,
     Registry,
     ServerConfig,
     ServerSession,
-    StopBrain,
 )
 from estuary_proto.models.conversation import BotResponse
 from estuary_proto.states import Role
@@ -139,9 +137,9 @@ class Pair:
         assert self.of(BotResponse)[-1].is_final
         return self.answer
 
-    def commands(self) -> list[AskBrain | StopBrain]:
-        """The commands for an external brain."""
-        found = []
+    def commands(self) -> list[Any]:
+        """The commands for an external brain, or for whoever moves the session."""
+        found: list[Any] = []
         while (command := self.server.next_command()) is not None:
             found.append(command)
         return found

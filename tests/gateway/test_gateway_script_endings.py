@@ -64,7 +64,7 @@ DOORS = {
     "dropped_at_the_door": ErrorCode.CONNECTION_FAILED,
     "silent_at_the_door": ErrorCode.CONNECTION_TIMEOUT,
 }
-QUICK = {"ping_interval": 0.1, "ping_timeout": 0.1, "word_interval": 0.001}
+QUICK: dict[str, Any] = {"ping_interval": 0.1, "ping_timeout": 0.1, "word_interval": 0.001}
 
 
 def mind(name: str, **more: Any) -> ServerConfig:
@@ -74,6 +74,18 @@ def mind(name: str, **more: Any) -> ServerConfig:
 
 def config(gw: Gateway, **more: Any) -> EstuaryConfig:
     return EstuaryConfig(gw.url, gw.api_key, gw.character_id, "p", reconnect_delay=0.01, **more)
+
+
+def end_of(client: EstuaryClient, told: list[Any]) -> anyio.Event:
+    """Set when the client is disconnected; the reason is told."""
+    over = anyio.Event()
+
+    def ended(reason: str) -> None:
+        told.append(reason)
+        over.set()
+
+    client.on("disconnected", ended)
+    return over
 
 
 def test_every_script_and_every_ending_has_its_row() -> None:
@@ -94,9 +106,9 @@ async def test_an_ending_on_demand(name: str) -> None:
     async with serve_gateway(server=mind(name), report=reports.append) as gw:
         async with EstuaryClient(config(gw)) as client:
             await client.connect()
-            over, back = anyio.Event(), anyio.Event()
-            client.on("*", lambda *args: told.append(args[-1]))
-            client.on("disconnected", lambda reason: (told.append(reason), over.set()))
+            back = anyio.Event()
+            client.on("*", told.append)
+            over = end_of(client, told)
             client.on("connected", lambda session: back.set())
             client.send_text("go")
             with anyio.fail_after(10):
@@ -171,10 +183,9 @@ async def test_a_credential_is_renewed_on_the_live_session() -> None:
 
 async def test_a_renewal_that_fails_ends_the_session() -> None:
     reasons: list[str] = []
-    over = anyio.Event()
     async with serve_gateway(server=mind("renewal_fails")) as gw:
         async with EstuaryClient(credential_config(gw, 0.6)) as client:
-            client.on("disconnected", lambda reason: (reasons.append(reason), over.set()))
+            over = end_of(client, reasons)
             await client.connect()
             with anyio.fail_after(10):
                 await over.wait()
@@ -183,13 +194,12 @@ async def test_a_renewal_that_fails_ends_the_session() -> None:
 
 async def test_a_token_that_lapses_ends_the_session_with_auth_error() -> None:
     errors: list[str] = []
-    over = anyio.Event()
     async with serve_gateway() as gw:
         token = gw.mint("ada", lifetime=0.3).token
         config = EstuaryConfig(gw.url, token, gw.character_id, "ada")
         async with EstuaryClient(config) as client:
             client.on("auth_error", errors.append)
-            client.on("disconnected", lambda reason: (errors.append(reason), over.set()))
+            over = end_of(client, errors)
             await client.connect()
             with anyio.fail_after(10):
                 await over.wait()
