@@ -149,11 +149,8 @@ class EstuaryClient(Listening, Speaking):
         assert self._pump is not None
         assert self._ended is not None
         with anyio.CancelScope(shield=True):
-            if self._crash is None:
-                await self._leave()
-            self._pump.stop()
-            await self._ended.wait()
-            self._forget()
+            cut_short = await self._see_out()
+        self._forget()
         try:
             await tasks.__aexit__(None, None, None)
         except BaseException:
@@ -162,6 +159,26 @@ class EstuaryClient(Listening, Speaking):
             if error is None:
                 raise
             # What the caller raised leaves as itself, never in a group of ours.
+        if cut_short is not None:
+            raise cut_short
+
+    async def _see_out(self) -> BaseException | None:
+        """Say goodbye and wait until nothing runs; returns what would have cut that short."""
+        assert self._pump is not None
+        assert self._ended is not None
+        cut_short: BaseException | None = None
+        try:
+            if self._crash is None:
+                await self._leave()
+        except BaseException as error:  # asyncio's own cancellation knows no shields.
+            cut_short = error
+        self._pump.stop()
+        while not self._ended.is_set():
+            try:
+                await self._ended.wait()
+            except BaseException as error:  # It comes: what runs is bounded in time.
+                cut_short = error
+        return cut_short
 
     def _prepare(self) -> None:
         backend = current_backend()

@@ -1,0 +1,210 @@
+"""Whatever is cancelled, at whichever of its checkpoints: nothing hangs, leaks or is left open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from estuary_anyio import (
+    BotResponse,
+    Connected,
+    Disconnected,
+    EstuaryClient,
+    EstuaryConfig,
+    EstuaryError,
+    Receipt,
+    Reconnecting,
+    Reply,
+)
+from estuary_anyio.backends import current_backend
+from estuary_anyio.gateway import Gateway, serve_gateway
+from estuary_proto import JoinRequested
+from estuary_proto.gateway import ServerConfig
+from tests.anyio.cancelling import How, at_every_checkpoint
+from tests.anyio.server import Peer, Server, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.anyio
+
+HOW = pytest.mark.parametrize("how", ["scope", "task"])
+
+
+class Story:
+    """What a scenario has begun, and what must have become of it."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.replies: list[Reply] = []
+        self.receipts: list[Receipt] = []
+        self.clients: list[EstuaryClient] = []
+
+    def client(self) -> EstuaryClient:
+        gw = self.gateway
+        config = EstuaryConfig(gw.url, gw.api_key, gw.character_id, "me", reconnect_delay=60)
+        client = EstuaryClient(config)
+        self.clients.append(client)
+        return client
+
+    async def check(self) -> None:
+        """Everything has ended: here, and at the server."""
+        for client in self.clients:
+            # Used bare it is its owner's to end, whatever was cancelled.
+            await client.disconnect()
+            assert not client.is_connected
+        assert all(reply.end is not None for reply in self.replies)
+        assert all(receipt.outcome is not None for receipt in self.receipts)
+        while self.gateway.sessions:
+            await anyio.lowlevel.checkpoint()
+        self.replies.clear()
+        self.receipts.clear()
+        self.clients.clear()
+
+
+async def whole(story: Story) -> None:
+    async with story.client() as client:
+        await client.connect()
+        reply = client.ask("hello")
+        story.replies.append(reply)
+        story.receipts.append(client.send_text("and more"))
+        await reply.final()
+        await client.disconnect()
+
+
+async def bare(story: Story) -> None:
+    client = story.client()
+    await client.connect()
+    story.replies.append(client.ask("hello"))
+    await story.replies[-1].final()
+    await client.disconnect()
+
+
+async def iterating(story: Story) -> None:
+    async with story.client() as client:
+        await client.connect()
+        reply = client.ask("tell me a joke")
+        story.replies.append(reply)
+        async for _ in reply:
+            pass
+
+
+async def watching(story: Story) -> None:
+    async with story.client() as client:
+        events = client.events(Connected, BotResponse)
+        await client.connect()
+        story.replies.append(client.ask("hello"))
+        async for event in events:
+            if isinstance(event, BotResponse) and event.is_final:
+                break
+
+
+async def waiting(story: Story) -> None:
+    async with story.client() as client:
+        await client.connect()
+        story.receipts.append(client.send_text("hello"))
+        await client.wait_for(BotResponse, lambda response: response.is_final)
+
+
+async def flushing(story: Story) -> None:
+    async with story.client() as client:
+        await client.connect()
+        story.receipts += [client.send_text("x" * 5000) for _ in range(20)]
+        await client.flush()
+        await story.receipts[0]
+
+
+async def handling(story: Story) -> None:
+    """It ends while handlers are at work."""
+    async with story.client() as client:
+
+        async def slow(_: Any) -> None:
+            for _ in range(3):
+                await anyio.lowlevel.checkpoint()
+
+        for name in ("connected", "bot_response", "disconnected", "*"):
+            client.on(name, slow)
+        await client.connect()
+        story.replies.append(client.ask("hello"))
+        await story.replies[-1].final()
+
+
+async def speaking(story: Story) -> None:
+    async with story.client() as client:
+        await client.connect()
+        await client.start_voice()
+        await client.send_audio(b"\x01\x00" * 16000)
+        await client.stop_voice()
+
+
+async def falling(story: Story) -> None:
+    """Connect again in the pause before an attempt."""
+    async with story.client() as client:
+        await client.connect()
+        events = client.events(Reconnecting, Disconnected)
+        await story.gateway.drop_connections()
+        assert isinstance(await anext(events), Disconnected)
+        await anext(events)
+        await client.connect()
+
+
+SCENARIOS = [whole, bare, iterating, watching, waiting, flushing, handling, speaking, falling]
+
+
+@HOW
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+async def test_a_conversation(scenario: Callable[[Story], Any], how: How) -> None:
+    if scenario is bare and current_backend().name == "trio":
+        pytest.skip("on trio a client is not used bare")
+    mind = ServerConfig(word_interval=0.0)
+    async with serve_gateway(server=mind) as gateway:
+        story = Story(gateway)
+        found = await at_every_checkpoint(lambda: scenario(story), how=how, after=story.check)
+        assert found > 3 or how == "task"
+
+
+@HOW
+async def test_a_connection_that_is_refused(how: How) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.request()
+        await peer.raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(refuse) as server:
+
+        async def scenario() -> None:
+            async with EstuaryClient(server.config()) as client:
+                with pytest.raises(EstuaryError):
+                    await client.connect()
+
+        await at_every_checkpoint(scenario, how=how, after=lambda: everybody_left(server))
+
+
+@HOW
+async def test_leaving_while_connecting(how: How) -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.converse(None)
+
+    async with serving(silent) as server:
+
+        async def scenario() -> None:
+            async with EstuaryClient(server.config()) as client:
+
+                async def connect() -> None:
+                    with pytest.raises(EstuaryError):
+                        await client.connect()
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(connect)
+                    while not server.peers or server.peers[-1].gone.is_set():
+                        await anyio.lowlevel.checkpoint()
+                    await server.peers[-1].get(JoinRequested)
+                    await client.disconnect()
+
+        await at_every_checkpoint(scenario, how=how, after=lambda: everybody_left(server))
+
+
+async def everybody_left(server: Server) -> None:
+    for peer in server.peers:
+        await peer.left()
