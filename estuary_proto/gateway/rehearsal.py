@@ -106,10 +106,8 @@ class Rehearsal:
         return bool(self._frames)
 
     def next_frame(self) -> str | None:
-        """The next frame that is not the connection's. Taken when that one's have all gone; a cut
-        that waited for this moment is commanded now."""
-        if not self._frames:
-            return None
+        """The next frame that is not the connection's, while `wants_write`; None where a cut has
+        waited for its turn, which is commanded now. Taken when the connection has no frame left."""
         frame = self._frames.popleft()
         if isinstance(frame, Cut):
             self._cut = True

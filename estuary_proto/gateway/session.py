@@ -161,11 +161,9 @@ class ServerSession:
             return None
         frame = self._conn.next_frame()
         self._take_events()
-        while frame is None and self._rehearsal.wants_write:
+        if frame is None and self._rehearsal.wants_write:
             frame = self._rehearsal.next_frame()
             self._settle()  # What the script wants next has waited for that.
-            if frame is None and not self._rehearsal.silent:
-                frame = self._conn.next_frame()
         if frame is None and not self._rehearsal.silent:
             frame, self._hang_up = self._hang_up, None
         return frame
@@ -301,13 +299,13 @@ class ServerSession:
 
     def say(self, pieces: Sequence[str], interval: float | None) -> None:
         """The character says this."""
-        if self._talk is not None:
-            self._talk.recite(pieces, interval, now=self._now)
+        assert self._talk is not None  # A script says nothing before there is a session.
+        self._talk.recite(pieces, interval, now=self._now)
 
     def slow(self, seconds: float) -> None:
         """Begin answers so much later from here on."""
-        if self._talk is not None:
-            self._talk.delay = seconds
+        assert self._talk is not None  # As above.
+        self._talk.delay = seconds
 
     def leave(self) -> None:
         """End the session with a namespace disconnect."""

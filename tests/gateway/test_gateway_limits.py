@@ -9,8 +9,8 @@ import pytest
 
 from estuary_proto import intents
 from estuary_proto.errors import ErrorCode, EstuaryError
-from estuary_proto.events import Closed
-from estuary_proto.gateway import Registry, ServerConfig, StopBrain
+from estuary_proto.events import Closed, Outcome
+from estuary_proto.gateway import Registry, Script, ServerConfig, StopBrain
 from estuary_proto.gateway.limits import Limits, Moderation
 from estuary_proto.models.conversation import (
     BotResponse,
@@ -132,6 +132,14 @@ def test_a_server_that_stops_listening_is_not_idle() -> None:
     assert one.deadline is None
 
 
+def test_a_session_that_stops_listening_goes_on(join: Join) -> None:
+    script = Script.read([{"when": "connected", "do": {"emit": {"event": "voice_started"}}}])
+    pair = join(ServerConfig(voice_idle=2, script=script))
+    pair.advance(2.5)
+    assert pair.of(VoiceTimeout) == [VoiceTimeout("voice_inactivity", 2, 2)]
+    assert pair.of(Closed) == []
+
+
 def test_both_kinds_of_idleness() -> None:
     one = limits(voice_idle=5, session_idle=8)
     one.passes(VoiceStarted(), now=10)
@@ -237,6 +245,22 @@ def test_the_last_word_counts_when_it_is_the_last(join: Join) -> None:
     assert not any(response.is_final for response in pair.of(BotResponse))
 
 
+def test_an_answer_at_once_is_taken_back_whole(join: Join) -> None:
+    pair = join(ServerConfig(banned_words=("secret",), word_interval=0))
+    pair.send(intents.SayLine("It is a secret that nobody knows"))
+    pair.advance(1)
+    assert len(pair.of(ModerationFlag)) == 1
+    assert pair.answer == "It is a "
+    assert pair.say(intents.SayLine("Next.")) == "Next."
+
+
+def test_who_is_thrown_out_gets_no_acknowledgement(join: Join) -> None:
+    pair = join(ServerConfig(banned_words=("darn",)))
+    for _ in range(2):
+        pair.send(intents.SendText("darn"), ack_within=5)
+    assert [ack.outcome for ack in pair.acks] == [Outcome.OK, Outcome.LOST]
+
+
 def test_what_belongs_to_an_answer_taken_back_is_kept_back() -> None:
     one = limits(banned_words=("secret",))
     flag = one.passes(ResponseChunk("a secret", True, message_id="m"), now=1)
@@ -299,6 +323,9 @@ def test_without_a_cap_there_is_always_a_seat() -> None:
     assert not registry.take_seat("share-1", 5)
     registry.leave_seat("share-1")
     assert registry.take_seat("share-1", 5)
+    for _ in range(5):
+        registry.leave_seat("share-1")
+    assert registry.take_seat("share-1", 1)
 
 
 # --- settings ---------------------------------------------------------------------------------
