@@ -412,6 +412,7 @@ class EstuaryClient(Listening, Speaking):
 
     async def flush(self) -> None:
         """Wait until everything that was accepted has been handed to the socket, or is lost."""
+        self._check_thread()
         await checkpoint()
         for receipt in list(self._receipts.values()):
             await receipt
@@ -425,11 +426,16 @@ class EstuaryClient(Listening, Speaking):
                 "this client is not running: `await client.connect()` first",
                 ErrorCode.NOT_CONNECTED,
             )
-        if threading.get_ident() != self._thread:
-            raise LocalProtocolError(
-                "called from another thread than the event loop's; use anyio.from_thread.run_sync"
-            )
+        self._check_thread()
         return self._pump.clock()
+
+    def _check_thread(self) -> None:
+        """Raise where the client runs in another thread than this."""
+        if self._pump is not None and threading.get_ident() != self._thread:
+            raise LocalProtocolError(
+                "called from another thread than the event loop's; use anyio.from_thread.run "
+                "or run_sync"
+            )
 
     def _settle(self) -> None:
         assert self._pump is not None

@@ -8,6 +8,7 @@ import anyio
 
 from estuary_proto.errors import ConnectionLost, WaitTimeout
 
+from .driving import Driving
 from .names import check
 from .streams import EventStream, OneEvent
 
@@ -23,7 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Listening:
+class Listening(Driving):
     """What `EstuaryClient` offers to those who want to be told."""
 
     _listeners: Listeners
@@ -49,6 +50,7 @@ class Listening:
         if handler is None:
             check(name)  # Now, where it was written, and not when something is decorated.
             return lambda function: self._listen(name, function, once=once)
+        self._check_thread()
         self._listeners.add(name, handler, once=once)
         return handler
 
@@ -61,6 +63,7 @@ class Listening:
         """
 
         def decorate(handler: Callable[[CharacterAction], R]) -> Callable[[CharacterAction], R]:
+            self._check_thread()
             self._listeners.add("client_action", handler, where=lambda action: action.name == name)
             return handler
 
@@ -68,14 +71,17 @@ class Listening:
 
     def off(self, name: str, handler: Callable[..., Any]) -> None:
         """No later call of this handler for this name starts."""
+        self._check_thread()
         self._listeners.remove(name, handler)
 
     def emit(self, name: str, *args: Any) -> None:
         """Call the handlers of one name yourself; nothing is sent."""
+        self._check_thread()
         self._listeners.emit(name, *args)
 
     def remove_all_listeners(self, name: str | None = None) -> None:
         """Remove every handler, or those of one name."""
+        self._check_thread()
         self._listeners.remove_all(name)
 
     def listener_count(self, name: str) -> int:
@@ -84,6 +90,7 @@ class Listening:
 
     def events(self, *classes: type[T]) -> EventStream[T]:
         """The events of these classes (all, when none is given), from now on, as an iterator."""
+        self._check_thread()
         stream: EventStream[T] = EventStream(classes)
         self._listeners.watch(stream)
         return stream
@@ -99,6 +106,7 @@ class Listening:
         Raises WaitTimeout after `timeout` seconds, ConnectionLost when the client has disconnected
         for good.
         """
+        self._check_thread()
         waiter = OneEvent(event, where)
         self._listeners.watch(waiter)
         with anyio.move_on_after(timeout):

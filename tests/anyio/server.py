@@ -22,7 +22,16 @@ import anyio
 from anyio.abc import SocketAttribute, SocketListener
 from anyio.streams.tls import TLSListener
 
-from estuary_proto import Admit, Connection, EstuaryConfig, JoinRequested, Open, Role, WebSocketLink
+from estuary_proto import (
+    Admit,
+    Connection,
+    EstuaryConfig,
+    JoinRequested,
+    Open,
+    Role,
+    SendText,
+    WebSocketLink,
+)
 from estuary_proto.models import SessionInfo
 from estuary_proto.states import State
 
@@ -117,6 +126,19 @@ class Peer:
                 if self.gone.is_set():
                     raise AssertionError(f"the client left; it said {self.inbox}")
                 await self._news.wait()
+
+    async def answer_all(self) -> None:
+        """Answer each text of the client at once, for as long as it is there."""
+        answered = 0
+        while not self.gone.is_set():
+            news = self._news
+            texts = [one for one in self.inbox if isinstance(one, SendText)]
+            for text in texts[answered:]:
+                answered += 1
+                key = f"answer {answered}"
+                fields = {"text": f"to {text.text}", "is_final": True, "message_id": key}
+                await self.emit("bot_response", **fields)
+            await news.wait()
 
     def count(self, kind: type) -> int:
         """How many messages of a class have come."""
@@ -264,6 +286,14 @@ async def serving(
         tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+async def answering(peer: Peer) -> None:
+    """A script: let the client in and answer each of its texts."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(peer.answer_all)
+        await peer.converse()
+        tasks.cancel_scope.cancel()
 
 
 async def after(
