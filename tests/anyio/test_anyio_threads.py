@@ -90,10 +90,12 @@ async def test_the_way_works() -> None:
         await client.connect()
 
         def elsewhere() -> str:
-            anyio.from_thread.run_sync(client.send_text, "plainly")
-            return anyio.from_thread.run(client.send_text_and_wait, "and awaited").text
+            answer = anyio.from_thread.run(client.send_text_and_wait, "awaited")
+            anyio.from_thread.run_sync(client.send_text, "plain")
+            return answer.text
 
-        assert await anyio.to_thread.run_sync(elsewhere) == "to and awaited"
+        assert await anyio.to_thread.run_sync(elsewhere) == "to awaited"
+        assert (await (await server.peer()).get(SendText, 2)).text == "plain"
 
 
 async def test_before_and_after() -> None:
@@ -115,8 +117,8 @@ async def test_before_and_after() -> None:
 
 
 def test_in_one_loop_after_the_other(gateway: dict[str, str]) -> None:
-    config = EstuaryConfig(*gateway.values())
-    client = EstuaryClient(config)
+    url, key, character, player = gateway.values()
+    client = EstuaryClient(EstuaryConfig(url, key, character, player))
 
     async def converse() -> None:
         async with client:
