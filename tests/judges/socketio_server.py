@@ -116,6 +116,7 @@ async def main(port: int) -> None:
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
+    sock.listen(64)
     config = Config()
     config.bind = [f"fd://{sock.fileno()}"]
     config.errorlog = None
