@@ -114,6 +114,12 @@ def estuary() -> None:
     help="Stop listening to a player who says nothing for so long.",
 )
 @click.option(
+    "--mic-rate",
+    type=click.IntRange(8000, 48000),
+    metavar="HZ",
+    help="The rate of the audio that clients send, which they cannot tell.  [default: 16000]",
+)
+@click.option(
     "--quota",
     type=click.IntRange(1),
     metavar="MESSAGES",

@@ -29,6 +29,7 @@ _LIMITS = {
     "idle_timeout": "session_idle",
     "voice_idle_timeout": "voice_idle",
     "quota": "quota",
+    "mic_rate": "mic_rate",
 }
 """What the options are called in `ServerConfig`."""
 

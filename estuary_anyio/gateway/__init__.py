@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .app import GatewayApp
-from .link import Brain, BrainError
+from .link import Brain, BrainError, Recogniser, RecogniserError
 from .openai_brain import OpenAIBrain, OpenAISettings
 from .script_file import read_script
 from .serve import Gateway, GatewayConfig, run_gateway, serve_gateway
@@ -22,6 +22,8 @@ __all__ = [
     "GatewayConfig",
     "OpenAIBrain",
     "OpenAISettings",
+    "Recogniser",
+    "RecogniserError",
     "read_script",
     "run_gateway",
     "serve_gateway",

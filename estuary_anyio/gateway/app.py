@@ -17,7 +17,7 @@ import anyio
 
 from estuary_proto.gateway import ClientToken, MemoryStore, Registry, ServerConfig, ServerSession
 
-from .link import Brain, Link, Receive, Send
+from .link import Brain, Link, Receive, Recogniser, Send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,15 +27,16 @@ ABORT = "estuary.abort"
 
 
 class GatewayApp:
-    """An ASGI 3 application. `brain` answers instead of the rules when it is given; `memory` is
-    what characters know about players, shared by all connections; `report` takes what a script has
-    to say, line by line."""
+    """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
+    understands what players say; `memory` is what characters know about players, shared by all
+    connections; `report` takes what a script has to say, line by line."""
 
     def __init__(
         self,
         config: ServerConfig | None = None,
         *,
         brain: Brain | None = None,
+        recogniser: Recogniser | None = None,
         memory: MemoryStore | None = None,
         report: Callable[[str], object] | None = None,
     ) -> None:
@@ -46,6 +47,7 @@ class GatewayApp:
         self._registry = Registry(self.config, os.urandom)
         self._report = report
         self._brain = brain
+        self._recogniser = recogniser
         self._links: set[Link] = set()
         self._left = anyio.Event()
 
@@ -111,11 +113,20 @@ class GatewayApp:
             memory=self.memory,
             entropy=os.urandom,
             external=self._brain is not None,
+            recogniser=self._recogniser is not None,
             registry=self._registry,
             wall=_wall,
         )
         abort: Callable[[], None] | None = scope.get("state", {}).get(ABORT)
-        link = Link(session, receive, send, brain=self._brain, abort=abort, report=self._report)
+        link = Link(
+            session,
+            receive,
+            send,
+            brain=self._brain,
+            recogniser=self._recogniser,
+            abort=abort,
+            report=self._report,
+        )
         self._links.add(link)
         try:
             await link.run()

@@ -22,7 +22,7 @@ from .openai_brain import OpenAIBrain, OpenAISettings
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from .link import Brain
+    from .link import Brain, Recogniser
 
 _GOODBYE_WITHIN: Final = 0.5
 """Seconds that clients have to answer our close before their connections are cut."""
@@ -35,7 +35,8 @@ class GatewayConfig:
     `port` 0 takes a free one. `api_keys` None means `est_dev`, which is enough on this machine and
     refused beyond it: a `host` that is not loopback needs keys of its own. `brain` is "rules"
     (offline), "openai" (any compatible endpoint, see `openai`), or an object with `stream`.
-    `server` holds the mind's settings; its keys and seed are set by the fields here.
+    `server` holds the mind's settings; its keys and seed are set by the fields here. `recogniser`
+    understands what players say aloud; without one `server.hears` stands in for it.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +46,7 @@ class GatewayConfig:
     seed: int = 0
     openai: OpenAISettings | None = None
     server: ServerConfig = field(default_factory=ServerConfig)
+    recogniser: Recogniser | None = None
 
     def __post_init__(self) -> None:
         if self.api_keys is None and not is_loopback(self.host):
@@ -133,6 +135,7 @@ async def serve_gateway(
     seed: int = 0,
     openai: OpenAISettings | None = None,
     server: ServerConfig | None = None,
+    recogniser: Recogniser | None = None,
     report: Callable[[str], object] | None = None,
 ) -> AsyncGenerator[Gateway, None]:
     """Serve a gateway for the length of the block, on asyncio or trio.
@@ -141,7 +144,9 @@ async def serve_gateway(
     line. Clients that are still there at the end
     get a WebSocket close 1001.
     """
-    config = GatewayConfig(host, port, api_keys, brain, seed, openai, server or ServerConfig())
+    config = GatewayConfig(
+        host, port, api_keys, brain, seed, openai, server or ServerConfig(), recogniser
+    )
     async with _serve(config, report) as gateway:
         yield gateway
 
@@ -168,7 +173,9 @@ async def _serve(
             ErrorCode.CONFIG_INVALID,
         ) from error
 
-    app = GatewayApp(config.mind(), brain=_brain(config), report=report)
+    app = GatewayApp(
+        config.mind(), brain=_brain(config), recogniser=config.recogniser, report=report
+    )
     failure: BaseException | None = None
     with await _listen(config.host, config.port) as sock:
         listener = Listener(app, sock, max_message=config.server.max_payload)

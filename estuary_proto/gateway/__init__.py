@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .acts import Cut, Report
-from .asking import AskBrain, StopBrain
+from .asking import AskBrain, StopBrain, Transcribe
 from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
 from .credentials import ClientToken
 from .memory import Fact, Memory, MemoryStore
@@ -36,4 +36,5 @@ __all__ = [
     "ServerConfig",
     "ServerSession",
     "StopBrain",
+    "Transcribe",
 ]

@@ -1,8 +1,8 @@
-"""What a conversation asks of a brain that lives outside."""
+"""What a session asks of those who live outside: of a brain, and of a recogniser of speech."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,4 +31,13 @@ class StopBrain:
     turn: int
 
 
-Command = AskBrain | StopBrain
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Say what is said in `pcm` (PCM16 mono at `rate` Hz), under the number `turn`."""
+
+    turn: int
+    pcm: bytes = field(repr=False)
+    rate: int
+
+
+Command = AskBrain | StopBrain | Transcribe

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ..config import invalid
+from .abilities import HIGHEST, LOWEST
 from .credentials import END_USER, check_player
 from .script import Script
 
@@ -52,6 +53,8 @@ _SECONDS: Final = ("ping_interval", "ping_timeout", "auth_timeout")
 _IDLE: Final = ("session_idle", "voice_idle")
 MAX_WORDS: Final = 1000
 MAX_WORD: Final = 100
+VOICES: Final = ("auto", "always", "never")
+MAX_UTTERANCE: Final = 600
 _LEAST_PAYLOAD: Final = 100_000
 _COUNTS: Final = ("max_sessions", "max_text", "max_history", "max_facts", "max_players")
 
@@ -66,8 +69,14 @@ class ServerConfig:
     A `word_interval` of 0 sends a reply's pieces at once. `limits` says how `session_idle`,
     `voice_idle` (seconds), `quota` (messages a player) and `banned_words` are meant; None and ()
     set no limit. `max_sessions_per_token` holds for each share token among the keys.
-    `client_tokens` are end-user tokens that never lapse, with their players. Wrong values raise
-    `EstuaryError` CONFIG_INVALID.
+    `client_tokens` are end-user tokens that never lapse, with their players.
+    `mic_rate` is that of the audio that clients send, in Hz: no field of the wire tells it. `hears`
+    are the sentences that are understood, in turn, whatever is said; with () it is how long it
+    took. An utterance has `max_utterance` seconds at most. With `barge_in` a player who begins to
+    speak stops the character. `voice` "auto" speaks answers to speech aloud, and all others while
+    voice is on; "always" and "never" do what they say. `voice_terminator` ends a voice with an
+    empty chunk.
+    Wrong values raise `EstuaryError` CONFIG_INVALID.
     """
 
     api_keys: tuple[str, ...] = field(default=(DEFAULT_KEY,), repr=False)
@@ -89,6 +98,12 @@ class ServerConfig:
     banned_words: tuple[str, ...] = ()
     max_sessions_per_token: int | None = None
     client_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mic_rate: int = 16000
+    hears: tuple[str, ...] = ()
+    max_utterance: float = 60.0
+    barge_in: bool = True
+    voice: str = "auto"
+    voice_terminator: bool = False
     script: Script = field(default_factory=Script, repr=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +131,7 @@ class ServerConfig:
             if count is not None and count < 1:
                 raise invalid(name, f"{count!r} leaves no room", "give 1 or more")
         self._check_words()
+        self._check_voice()
         for token, player_id in self.client_tokens.items():
             if not token.startswith(END_USER):
                 raise invalid("client_tokens", "a token begins otherwise", f"write {END_USER}…")
@@ -130,6 +146,21 @@ class ServerConfig:
                 "banned_words", "there is too much of it",
                 f"{MAX_WORDS} words of {MAX_WORD} characters are the most",
             )  # fmt: skip
+
+    def _check_voice(self) -> None:
+        if not isinstance(self.mic_rate, int) or not LOWEST <= self.mic_rate <= HIGHEST:
+            raise invalid(
+                "mic_rate", f"{self.mic_rate!r} is no rate", f"give {LOWEST} to {HIGHEST} Hz"
+            )
+        hears = self.hears
+        if isinstance(hears, str) or not all(isinstance(s, str) and s.strip() for s in hears):
+            raise invalid("hears", "it is no list of sentences", 'give ("Hello there.", …)')
+        if any(len(sentence) > self.max_text for sentence in hears):
+            raise invalid("hears", "a sentence is longer than max_text", "shorten it")
+        if not 1 <= self.max_utterance <= MAX_UTTERANCE:
+            raise invalid("max_utterance", "it is no such time", f"give 1 to {MAX_UTTERANCE} s")
+        if self.voice not in VOICES:
+            raise invalid("voice", f"{self.voice!r} is none", f"give {', '.join(VOICES)}")
 
     @property
     def max_reply(self) -> int:

@@ -3,7 +3,8 @@
 A new text, a line to say or an interrupt ends the answer before it, which is confirmed with
 `interrupt`. The rules brain answers in here; otherwise `AskBrain` goes out as a command, and the
 pieces of the answer come in under the number of their turn. What comes for a turn that is over is
-ignored.
+ignored. An answer that is `aloud`, at so many Hz, has a voice as well, and lasts until that has
+been heard.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from ..models.conversation import InterruptData
+from ..models.conversation import CameraCaptureRequest, CharacterAction, InterruptData
 from ..models.memory import MemoryData, MemoryUpdatedEvent
 from ..models.session import ErrorEvent, SessionInfo
+from . import wishes
+from .abilities import Abilities
 from .asking import AskBrain, Command, StopBrain
 from .rules import RulesBrain, pieces
 from .speech import Speech
+from .voicing import Voicing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .config import ServerConfig
     from .memory import Fact, Memory
+    from .vision import Picture
 
 
 class Outlet(Protocol):
@@ -53,6 +58,7 @@ class Conversation:
         external: bool,
         tells_memory: bool,
         wall: Callable[[], str] = str,
+        abilities: Abilities | None = None,
     ) -> None:
         self.commands: deque[Command] = deque()
         self._config = config
@@ -65,6 +71,8 @@ class Conversation:
         self._tells_memory = tells_memory
         self._history: deque[tuple[str, str]] = deque(maxlen=config.max_history)
         self._speech: Speech | None = None
+        self._voicing: Voicing | None = None
+        self._abilities = abilities or Abilities()
         self._turns = 0
         self._wall = wall
         self.message_id: str = ""
@@ -76,46 +84,47 @@ class Conversation:
     @property
     def due_at(self) -> float | None:
         """When `speak` has something to do, in monotonic seconds; None while it has nothing."""
-        if self._speech is None or not self._outlet.has_room:
+        if not self._outlet.has_room:
             return None
-        return self._speech.due_at
+        written = self._speech.due_at if self._speech is not None else None
+        spoken = self._voicing.due_at if self._voicing is not None else None
+        if written is None or spoken is None:
+            return spoken if written is None else written
+        return min(written, spoken)
+
+    def sounds(self, now: float) -> bool:
+        """Whether an answer is being spoken aloud, or is about to be."""
+        return self._voicing is not None and self._voicing.plays(now)
 
     # --- what the client wants -------------------------------------------------------------
 
-    def greet(self, *, now: float) -> None:
+    def greet(self, *, now: float, aloud: int | None = None) -> None:
         """Begin with the character's greeting, if it has one."""
         if self._character.greeting:
-            self._recite(self._character.greeting, now, interjection=True)
+            self._recite(self._character.greeting, now, aloud, interjection=True)
 
-    def text(self, text: str, *, now: float) -> None:
+    def text(self, text: str, *, now: float, aloud: int | None = None) -> None:
         """The player says something."""
-        if self._too_long(text, now):
-            return
-        self._interrupt("new_message", now)
-        learned = self._memory.learn(text)
-        history = tuple(self._history)
-        self._history.append(("user", text))
-        if learned and self._tells_memory:
-            self._outlet.send(self._news(learned), now=now)
-        speech = self._begin(now, paced=self._rules is not None)
-        if self._rules is not None:
-            speech.add(pieces(self._rules.reply(text, self._memory, speech.turn)))
-            speech.finish()
-        else:
-            facts = tuple(fact.text for fact in self._memory)
-            self.commands.append(AskBrain(speech.turn, text, self._character, history, facts))
-        self.speak(now=now)
+        if not self._too_long(text, now):
+            self._answer(text, None, now, aloud)
 
-    def line(self, text: str, *, now: float) -> None:
+    def picture(self, picture: Picture, *, now: float, aloud: int | None = None) -> None:
+        """The player shows something."""
+        if not self._too_long(picture.text, now):
+            self._answer(picture.text, picture, now, aloud)
+
+    def line(self, text: str, *, now: float, aloud: int | None = None) -> None:
         """The character says exactly this, at once; a blank line is none (PROTOCOL 2)."""
         if text.strip() and not self._too_long(text, now):
             self._interrupt("say_line", now)
-            self._recite(text, now)
+            self._recite(text, now, aloud)
 
-    def recite(self, said: Sequence[str], interval: float | None, *, now: float) -> None:
+    def recite(
+        self, said: Sequence[str], interval: float | None, *, now: float, aloud: int | None = None
+    ) -> None:
         """The character says this in these pieces, one every `interval` seconds."""
         self._interrupt("say_line", now)
-        speech = self._begin(now, paced=True, interval=interval)
+        speech = self._begin(now, paced=True, interval=interval, aloud=aloud)
         speech.add(said)
         speech.finish()
         self.speak(now=now)
@@ -123,8 +132,18 @@ class Conversation:
     def interrupt(self, message_id: str | None, *, now: float) -> None:
         """Stop that message, or whatever is being said. With nothing to stop there is nothing to
         confirm: an `interrupt` without an answer would end the client's next one."""
-        if self._speech is not None and message_id in (None, "", self._speech.message_id):
+        if message_id in (None, "", self.message_id):
             self._interrupt("client_interrupt", now)
+
+    def hush(self, reason: str, *, now: float) -> None:
+        """Somebody else speaks: stop."""
+        self._interrupt(reason, now)
+
+    def played(self, message_id: str | None, *, now: float) -> None:
+        """The client has heard the voice of that message, or of the one that is spoken, to its end;
+        that of another one is of no interest any more."""
+        if self._voicing is not None and message_id in (None, "", self._voicing.message_id):
+            self._voicing.played(now)
 
     # --- what an external brain tells ------------------------------------------------------
 
@@ -161,19 +180,70 @@ class Conversation:
             self._speech.merge()
             self._behind = False
         while (due := self.due_at) is not None and due <= now:
-            assert self._speech is not None
-            chunk = self._speech.next_chunk(now)
-            self._outlet.send(chunk, now=now)
-            self._behind = not self._outlet.has_room
-            if chunk.is_final:
-                self._end()
+            if self._speech is not None and self._speech.due_at == due:
+                self._write(self._speech, now)
+            else:
+                assert self._voicing is not None
+                self._outlet.send(self._voicing.next_chunk(now), now=now)
+
+    def _write(self, speech: Speech, now: float) -> None:
+        chunk = speech.next_chunk(now)
+        self._outlet.send(chunk, now=now)
+        self._behind = not self._outlet.has_room
+        if self._voicing is not None:
+            self._voicing.add(chunk.partial or "")
+        if chunk.is_final:
+            self._end()
+            if self._voicing is not None:
+                self._voicing.finish()
 
     def stop(self) -> None:
         """The client is leaving: be silent, and let the brain go."""
+        self._voicing = None
         if self._speech is not None:
             if not self._speech.complete:
                 self.commands.append(StopBrain(self._speech.turn))
             self._end()
+
+    def _answer(self, text: str, picture: Picture | None, now: float, aloud: int | None) -> None:
+        self._interrupt("new_message", now)
+        learned = self._memory.learn(text)
+        history = tuple(self._history)
+        said = text if picture is None else picture.note
+        self._history.append(("user", said))
+        if learned and self._tells_memory:
+            self._outlet.send(self._news(learned), now=now)
+        speech = self._begin(now, paced=self._rules is not None, aloud=aloud)
+        if self._rules is not None:
+            speech.add(pieces(self._reply(self._rules, text, picture, now)))
+            speech.finish()
+        else:
+            facts = tuple(fact.text for fact in self._memory)
+            self.commands.append(AskBrain(speech.turn, said, self._character, history, facts))
+        self.speak(now=now)
+
+    def _reply(self, rules: RulesBrain, text: str, picture: Picture | None, now: float) -> str:
+        """What the rules say, or do."""
+        turn = self._turns - 1
+        if wishes.wants_a_look(text) and picture is None:
+            if not self._abilities.camera:
+                return wishes.NO_CAMERA
+            self._outlet.send(CameraCaptureRequest(self._new_id(), text), now=now)
+            return wishes.LOOKING
+        if picture is not None:
+            more = bool(text) and not wishes.wants_a_look(text)
+            answer = rules.reply(text, self._memory, turn) if more else ""
+            return f"{picture.seen} {answer}".rstrip()
+        gesture = wishes.gesture_in(text)
+        if gesture is None:
+            return rules.reply(text, self._memory, turn)
+        if not self._abilities.client_action:
+            return f"{gesture.words} {gesture.tag}"
+        action = CharacterAction(
+            gesture.name, dict(gesture.arguments), self.message_id, timestamp=self._wall()
+        )
+        self._outlet.send(action, now=now)
+        return gesture.words
 
     def _too_long(self, text: str, now: float) -> bool:
         most = min(self._config.max_text, self._config.max_reply)
@@ -183,13 +253,15 @@ class Conversation:
         return len(text) > most
 
     def _interrupt(self, reason: str, now: float) -> None:
-        if self._speech is not None:
-            message_id = self._speech.message_id
+        if self._speech is not None or self.sounds(now):
             self.stop()
-            self._outlet.send(InterruptData(message_id, reason), now=now)
+            data = InterruptData(self.message_id, reason, self._wall() or None)
+            self._outlet.send(data, now=now)
 
-    def _recite(self, text: str, now: float, *, interjection: bool = False) -> None:
-        speech = self._begin(now, paced=True, interjection=interjection)
+    def _recite(
+        self, text: str, now: float, aloud: int | None, *, interjection: bool = False
+    ) -> None:
+        speech = self._begin(now, paced=True, interjection=interjection, aloud=aloud)
         speech.add(pieces(text))
         speech.finish()
         self.speak(now=now)
@@ -201,6 +273,7 @@ class Conversation:
         paced: bool,
         interjection: bool = False,
         interval: float | None = None,
+        aloud: int | None = None,
     ) -> Speech:
         self.message_id = self._new_id()
         if interval is None:
@@ -212,6 +285,15 @@ class Conversation:
             interval=interval,
             interjection=interjection,
         )
+        self._voicing = None
+        if aloud is not None:
+            self._voicing = Voicing(
+                self.message_id,
+                aloud,
+                now=now,
+                interjection=interjection,
+                terminator=self._config.voice_terminator,
+            )
         self._turns += 1
         return self._speech
 

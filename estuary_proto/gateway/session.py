@@ -4,11 +4,12 @@
     session.start(now=t)                          # inputs, as of every frame core
     session.receive(frame, now=t)
     session.next_frame()                          # outputs: frames, commands, a deadline
-    session.next_command()                        # AskBrain | StopBrain | Cut | Report | None
+    session.next_command()                        # AskBrain | StopBrain | Transcribe | Cut | …
 
 The rules brain answers by itself; with `external=True` whoever moves the session is asked by
-`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`. A script in the
-configuration decides over all of it (`rehearsal`). Nothing that a client sends raises.
+`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`; with `recogniser=True` it is
+asked by `Transcribe` and tells by `heard` and `hearing_failed`. A script in the configuration
+decides over all of it (`rehearsal`). Nothing that a client sends raises.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ from ..models.session import (
     SessionRejected,
     SessionTimeout,
 )
+from ..models.voice import VoiceTimeout
 from ..states import Role, State
 from ..timers import Deadline, Timer, earlier
 from . import agents, door, unsupported
+from .abilities import abilities_of
 from .agents import AgentTalk
 from .conversation import Conversation
+from .floor import Floor
 from .limits import Limits, Moderation
 from .registry import Registry
 from .rehearsal import ACK_WITHIN, Rehearsal
@@ -68,6 +72,7 @@ class ServerSession:
         memory: MemoryStore,
         entropy: Callable[[int], bytes],
         external: bool = False,
+        recogniser: bool = False,
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
     ) -> None:
@@ -77,6 +82,7 @@ class ServerSession:
         self._store = memory
         self._entropy = entropy
         self._external = external
+        self._recogniser = recogniser
         self._conn = Connection(
             Role.SERVER,
             handshake=Open(
@@ -85,6 +91,7 @@ class ServerSession:
             connect_within=config.auth_timeout,
         )
         self._talk: Conversation | None = None
+        self._floor: Floor | None = None
         self._agents: AgentTalk | None = None
         self._rehearsal = Rehearsal(config.script, self)
         self._moderation = Moderation(config.banned_words)
@@ -142,7 +149,8 @@ class ServerSession:
         found = self._rehearsal.deadline
         if not self._rehearsal.silent:
             found = earlier(self._conn.deadline, found)
-        for speaker in (self._talk, self._agents):
+        mic = self._floor.mic if self._floor is not None else None
+        for speaker in (self._talk, self._agents, mic):
             due = speaker.due_at if speaker is not None else None
             found = earlier(found, None if due is None else Deadline(due, Timer.TURN))
         if self._conn.state is not State.READY or self._limits is None:
@@ -210,6 +218,8 @@ class ServerSession:
             self._talk.speak(now=now)
         if self._agents is not None:
             self._agents.speak(now=now)
+        if self._floor is not None:
+            self._floor.mic.tick(now=now)
         self._enforce()
         self._settle()
 
@@ -241,6 +251,20 @@ class ServerSession:
             self._talk.brain_failed(turn, message, now=now)
             self._settle()
 
+    def heard(self, turn: int, text: str, *, now: float, is_final: bool = True) -> None:
+        """A recogniser tells what was said in this turn, so far or `is_final`; "" is nothing."""
+        self._now = now
+        if self._floor is not None:
+            self._floor.mic.heard(turn, text, now=now, is_final=is_final)
+            self._settle()
+
+    def hearing_failed(self, turn: int, message: str, *, now: float) -> None:
+        """A recogniser gave up: the client gets an `error`, and what was said is no turn."""
+        self._now = now
+        if self._floor is not None:
+            self._floor.mic.failed(turn, message, now=now)
+            self._settle()
+
     # --- an outlet for the conversation ----------------------------------------------------
 
     @property
@@ -258,6 +282,8 @@ class ServerSession:
             return
         if passed is not message:
             self._taken_back = True
+        if isinstance(passed, VoiceTimeout) and self._floor is not None:
+            self._floor.mic.close()
         self._waiting.append((passed, asked_by))
         self._flush()
 
@@ -299,8 +325,8 @@ class ServerSession:
 
     def say(self, pieces: Sequence[str], interval: float | None) -> None:
         """The character says this."""
-        assert self._talk is not None  # A script says nothing before there is a session.
-        self._talk.recite(pieces, interval, now=self._now)
+        assert self._floor is not None  # A script says nothing before there is a session.
+        self._floor.recite(pieces, interval, now=self._now)
 
     def slow(self, seconds: float) -> None:
         """Begin answers so much later from here on."""
@@ -358,8 +384,8 @@ class ServerSession:
                 self._decide(who)
 
     def _silence(self) -> None:
-        if self._talk is not None:
-            self._talk.stop()
+        if self._floor is not None:
+            self._floor.close()
         self._agents = None
 
     def _clear(self) -> None:
@@ -414,6 +440,7 @@ class ServerSession:
         self._limits = Limits(
             self._config, self._registry, self._moderation, found.player_id, now=self._now
         )
+        abilities = abilities_of(who)
         self._talk = Conversation(
             self._config,
             info,
@@ -423,8 +450,10 @@ class ServerSession:
             external=self._external,
             tells_memory=who.realtime_memory,
             wall=self._wall,
+            abilities=abilities,
         )
-        self._talk.greet(now=self._now)
+        self._floor = Floor(self._config, abilities, self._talk, self, recogniser=self._recogniser)
+        self._floor.greet(now=self._now)
         self._rehearsal.began(now=self._now, number=self._registry.connections)
         self._rehearsal.run(now=self._now)
 
@@ -435,7 +464,7 @@ class ServerSession:
 
     def _handle(self, message: Model) -> tuple[Any, ...]:
         """Do what the client asks; returns what its acknowledgement says."""
-        if self._talk is None or self._limits is None:
+        if self._floor is None or self._limits is None:
             if isinstance(message, intents.Authenticate) and not self.joining:
                 self._knock(message)
             return ()
@@ -444,21 +473,13 @@ class ServerSession:
         if self._rehearsal.saw(message.WIRE, now=self._now, text=text):
             return ()
         if isinstance(message, (intents.SendText, intents.SendCameraImage)):
-            refusal = self._limits.refusal(message.text or "")
-            if refusal is not None:
-                self._turn_away(refusal)
+            if not self.allows(message.text or ""):
                 return ()
-        return self._obey(message, self._talk)
+        return () if self._floor.takes(message, now=self._now) else self._obey(message)
 
-    def _obey(self, message: Model, talk: Conversation) -> tuple[Any, ...]:
+    def _obey(self, message: Model) -> tuple[Any, ...]:
         now = self._now
-        if isinstance(message, intents.SendText):
-            talk.text(message.text, now=now)
-        elif isinstance(message, intents.SayLine):
-            talk.line(message.text, now=now)
-        elif isinstance(message, intents.Interrupt):
-            talk.interrupt(message.message_id, now=now)
-        elif isinstance(message, intents.RenewAuthentication):
+        if isinstance(message, intents.RenewAuthentication):
             return (self._renew(message.client_token),)
         elif isinstance(message, intents.StartAgentConversation):
             self._start_agents(message)
@@ -481,6 +502,13 @@ class ServerSession:
         self._agents.speak(now=self._now)
 
     # --- limits ----------------------------------------------------------------------------
+
+    def allows(self, text: str) -> bool:
+        """Whether the player may say this; one who may not has been told, and may be out."""
+        refusal = self._limits.refusal(text) if self._limits is not None else None
+        if refusal is not None:
+            self._turn_away(refusal)
+        return refusal is None
 
     def _turn_away(self, refusal: Model) -> None:
         self.send(refusal, now=self._now)

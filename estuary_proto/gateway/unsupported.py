@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Final
 from .. import intents
 from ..messages import UnknownEvent
 from ..models.session import ErrorEvent
-from ..models.voice import LiveKitError, VoiceError, VoiceStopped
+from ..models.voice import LiveKitError
 
 if TYPE_CHECKING:
     from ..models.base import Model
 
 _QUIET: Final = (
     intents.Authenticate,
-    intents.StreamAudio,
     intents.LiveKitLeave,
     intents.LiveKitMute,
-    intents.UpdatePreferences,
-    intents.AudioPlaybackComplete,
+    intents.UpdatePreferences,  # Accepted and ignored (PROTOCOL 2).
 )
 
 
@@ -26,11 +24,7 @@ def answer(message: Model) -> Model | None:
     """The answer in the form that whoever sent `message` waits for; None if nobody does."""
     if isinstance(message, _QUIET):
         return None
-    if isinstance(message, intents.StartVoice):
-        return VoiceError("This gateway has no voice; text works")
-    if isinstance(message, intents.StopVoice):
-        return VoiceStopped()
     if isinstance(message, (intents.LiveKitTokenRequest, intents.LiveKitJoin)):
-        return LiveKitError("This gateway has no LiveKit; text works")
+        return LiveKitError("This gateway has no LiveKit; voice goes over the WebSocket")
     name = message.name if isinstance(message, UnknownEvent) else message.WIRE
     return ErrorEvent(f"This gateway does not support {name[:80]!r}", "not_supported")
