@@ -127,11 +127,9 @@ def _extend(message: _Message, chunk: ResponseChunk) -> tuple[str, bool, list[Ac
 def _judge(raw: str, text: str, partial: str | None) -> TextMode:
     if not raw:
         return "delta"
-    if partial:
-        if len(text) == len(raw) + len(partial) and text.startswith(raw) and text.endswith(partial):
-            return "cumulative"
-        if text == partial:
-            return "delta"
+    # A `text` that ends in `partial` needs no rule: it extends what there was.
+    if partial and text == partial:
+        return "delta"
     return "cumulative" if len(text) > len(raw) and text.startswith(raw) else "delta"
 
 

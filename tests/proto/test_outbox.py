@@ -226,3 +226,31 @@ def test_a_frame_longer_than_the_backlog_goes_alone() -> None:
     assert box.lose() == [Settled(3, LOST)]
     assert not box
     assert box.waiting == 0
+
+
+def test_who_was_refused_may_go_on_at_half_of_the_backlog() -> None:
+    box = Outbox()
+    for receipt in range(10):
+        box.audio("a", 0.1, receipt + 1)
+    with pytest.raises(SendBlocked, match=r"1\.00 s"):
+        box.audio("more", 0.1, 99)
+    told = [box.pull()[2] for _ in range(8)]
+    # Five are on their way or gone when the sixth is asked for.
+    assert told == [False] * 5 + [True, False, False]
+
+
+def test_audio_on_its_way_counts_until_it_has_gone() -> None:
+    box = Outbox(audio_backlog=0.3)
+    for name in "abc":
+        box.audio(name, 0.1, None)
+    assert [box.pull(batch=n > 0)[0] for n in range(2)] == ["a", "b"]
+    assert box.audio("d", 0.1, None) == (0.1, 1)  # a and b cannot be taken back: c goes.
+    assert box.audio("e", 0.1, None) == (0.1, 1)
+    assert box.pull()[0] == "e"
+    assert box.audio("f", 0.1, None) == (0.0, 0)
+    assert box.audio("g", 0.1, None) == (0.0, 0)
+    assert box.audio("h", 0.1, None) == (0.1, 1)
+    box.lose()
+    assert box.audio("i", 0.3, 1) == (0.0, 0)
+    with pytest.raises(SendBlocked):
+        box.audio("j", 0.1, 2)

@@ -250,3 +250,24 @@ def test_what_streamed_and_what_came_whole_are_the_same(pieces: list[str]) -> No
         feed(streamed, piece)
     once = Transcript()
     assert feed(streamed, "", final=True).text == feed(once, whole, final=True).text
+
+
+def test_the_same_again_is_more_of_it() -> None:
+    script = Transcript()
+    texts = []
+    for text in ("ha", "ha"):
+        told = script.feed(ResponseChunk(text, False, None, "m"))
+        assert told is not None
+        texts.append(told.response.text)
+    assert texts == ["ha", "haha"]
+
+
+@pytest.mark.parametrize("others", [MAX_OPEN - 1, MAX_OPEN])
+def test_so_many_may_be_unfinished(others: int) -> None:
+    script = Transcript()
+    script.feed(ResponseChunk("One ", False, None, "m"))
+    for number in range(others):
+        script.feed(ResponseChunk("x", False, None, f"other {number}"))
+    told = script.feed(ResponseChunk("two", False, None, "m"))
+    assert told is not None
+    assert told.response.text == ("One two" if others < MAX_OPEN else "two")
