@@ -49,14 +49,17 @@ class Judge:
 
 @asynccontextmanager
 async def judge(gw: Gateway, auth: dict[str, str] | None) -> AsyncGenerator[Judge, None]:
-    one = Judge()
+    one, ws = Judge(), None
     try:
         await one.sio.connect(
             gw.url, auth=auth, namespaces=["/sdk"], transports=["websocket"], wait_timeout=5
         )
+        ws = one.sio.eio.ws
         yield one
     finally:
         await one.sio.disconnect()
+        if ws is not None:
+            await ws.close()  # Its owner forgets it when the server has gone silent.
         session = one.sio.eio.http
         if session is not None:
             await session.close()
