@@ -1,0 +1,1 @@
+"""Mutants of the core: each small change of its code must be noticed by a test."""
