@@ -120,7 +120,7 @@ class Outbox:
         """
         limit = self._audio_backlog + ROUNDING
         if receipt is not None and not always and self._audio + seconds > limit:
-            if self._audio:
+            if self._audio > ROUNDING:
                 self._audio_refused = True
                 raise SendBlocked(
                     f"{self._audio:.2f} s of audio wait for a peer that does not read; "
@@ -184,9 +184,8 @@ class Outbox:
             if self._given:
                 settled = [Settled(receipt, Outcome.SENT) for receipt in self._given]
                 self._given.clear()
-            if self._on_its_way:
-                self._audio = max(0.0, self._audio - self._on_its_way)
-                self._on_its_way = 0.0
+            self._audio -= self._on_its_way
+            self._on_its_way = 0.0
         if unit is None:
             unit = self._current = self._take()
         writable = self._has_room_again()
