@@ -125,12 +125,9 @@ def _extend(message: _Message, chunk: ResponseChunk) -> tuple[str, bool, list[Ac
 
 
 def _judge(raw: str, text: str, partial: str | None) -> TextMode:
-    if not raw:
-        return "delta"
     # A `text` that ends in `partial` needs no rule: it extends what there was.
-    if partial and text == partial:
-        return "delta"
-    return "cumulative" if len(text) > len(raw) and text.startswith(raw) else "delta"
+    extends = text != raw and text.startswith(raw)
+    return "cumulative" if extends and text != partial else "delta"
 
 
 def _append(message: _Message, piece: str) -> tuple[str, bool, list[ActionTag]]:

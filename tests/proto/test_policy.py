@@ -86,7 +86,10 @@ def test_a_verdict_keeps_what_the_server_said() -> None:
     }
 
 
-@pytest.mark.parametrize("message", [ModerationWarning("warning"), ErrorEvent("no"), object()])
+@pytest.mark.parametrize(
+    "message",
+    [ModerationWarning("warning"), ModerationWarning("notice"), ErrorEvent("no"), object()],
+)
 def test_what_is_no_verdict(message: object) -> None:
     assert verdict_of(message) is None
 

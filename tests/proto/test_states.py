@@ -24,6 +24,12 @@ def test_it_can_end_from_anywhere(state: State, signal: Signal) -> None:
     assert next_state(state, signal) is State.CLOSED
 
 
+def test_every_goodbye_and_a_refusal_wait_for_the_end_of_the_transport() -> None:
+    goodbyes = (Signal.LEAVE, Signal.STOP, Signal.HANGUP, Signal.JOIN_ERROR)
+    after = {row[signal] for row in TRANSITIONS.values() for signal in goodbyes if signal in row}
+    assert after == {State.CLOSING}
+
+
 @pytest.mark.parametrize("signal", list(Signal))
 def test_there_is_no_way_out_of_closed(signal: Signal) -> None:
     assert next_state(State.CLOSED, signal) is None

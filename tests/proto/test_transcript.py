@@ -61,6 +61,7 @@ def told(*chunks: tuple[Any, ...], mode: TextMode = "auto") -> list[tuple[str, s
         # A partial that fits neither reading is no evidence.
         ([("a", None), ("b", "zzz")], ["a", "ab"]),
         ([("a", None), ("ab", "zzz")], ["a", "ab"]),
+        ([("b", None), ("bc", "a")], ["b", "bc"]),
         # Decided once, then kept.
         ([("a", None), ("b", None), ("ab", None)], ["a", "ab", "abab"]),
         ([("a", None), ("ab", None), ("ab", None)], ["a", "ab", "ab"]),
@@ -175,9 +176,10 @@ def test_a_redacted_message_is_dropped_and_what_is_said_about_it_is_not() -> Non
     assert not any(transcript.drops(message) for message in about)
 
 
-def test_a_flag_that_is_no_redaction_takes_nothing_back() -> None:
+@pytest.mark.parametrize("action", ["noted", "warned", ""])
+def test_a_flag_that_is_no_redaction_takes_nothing_back(action: str) -> None:
     transcript = Transcript()
-    assert not transcript.drops(ModerationFlag("m", "noted"))
+    assert not transcript.drops(ModerationFlag("m", action))
     assert feed(transcript, "fine").text == "fine"
 
 
