@@ -3,8 +3,9 @@
 Both are the offline brain, each with a memory of its own that ends with the conversation; nothing
 of it reaches what the character knows about the player. A turn is told in pieces
 (`agent_turn_text`, each with the new words alone), then whole (`agent_turn_complete`); the first
-speaks in turn 1. It ends with `agent_conversation_complete` and the reason "max_turns", "timeout"
-or "stopped". The winner is who has said more words, the first of equals.
+speaks in turn 1. Where it is `aloud` each turn has a voice (`agent_turn_voice`), and the next one
+waits until that has been heard. It ends with `agent_conversation_complete` and the reason
+"max_turns", "timeout" or "stopped". The winner is who has said more words, the first of equals.
 """
 
 from __future__ import annotations
@@ -13,10 +14,16 @@ from collections import deque
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from ..models.agents import AgentConversationComplete, AgentTurnComplete, AgentTurnText
+from ..models.agents import (
+    AgentConversationComplete,
+    AgentTurnComplete,
+    AgentTurnText,
+    AgentTurnVoice,
+)
 from ..models.session import ErrorEvent
 from .memory import Memory
 from .rules import RulesBrain, pieces
+from .voicing import Voicing
 
 if TYPE_CHECKING:
     from ..intents import StartAgentConversation
@@ -49,10 +56,17 @@ def problem_of(config: ServerConfig, wanted: StartAgentConversation) -> ErrorEve
 
 
 class AgentTalk:
-    """One conversation of two, paced by the words. `wanted` has no `problem_of`."""
+    """One conversation of two, paced by the words, and by the voice where it is `aloud` at so many
+    Hz. `wanted` has no `problem_of`."""
 
     def __init__(
-        self, config: ServerConfig, wanted: StartAgentConversation, outlet: Outlet, *, now: float
+        self,
+        config: ServerConfig,
+        wanted: StartAgentConversation,
+        outlet: Outlet,
+        *,
+        now: float,
+        aloud: int | None = None,
     ) -> None:
         self._agents = (wanted.agent_a_id, wanted.agent_b_id)
         names = [config.characters[agent].name for agent in self._agents]
@@ -69,41 +83,67 @@ class AgentTalk:
         self._pieces: deque[str] = deque()
         self._chunk = 0
         self._at = now
+        self._aloud = aloud
+        self._voice: Voicing | None = None
+        self._heard_by = now
         self.over: bool = False
         """True when the end has been told."""
-        self._begin(self._said)
+        self._begin(self._said, now)
 
     @property
     def due_at(self) -> float | None:
         """When `speak` has something to do, in monotonic seconds."""
         if self.over or not self._outlet.has_room:
             return None
-        return min(self._at, self._until)
+        return min(self._next, self._until)
+
+    @property
+    def _next(self) -> float:
+        """When there is more to say: of this turn, or the turn after it."""
+        voiced = self._voice.due_at if self._voice is not None else None
+        if self._pieces:
+            return self._at if voiced is None else min(self._at, voiced)
+        return max(self._at, self._heard_by) if voiced is None else voiced
 
     def speak(self, *, now: float) -> None:
         """Say what is due by `now`."""
         while (due := self.due_at) is not None and due <= now:
-            if self._until <= min(now, self._at):
+            if self._until <= due:
                 self._end("timeout", now)
+            elif self._voice is not None and self._voice.due_at == due:
+                self._sound(self._voice, now)
             elif self._pieces:
                 self._say(now)
             elif self._turn == self._left:
                 self._end("max_turns", now)
             else:
                 who = self._turn % 2
-                self._begin(self._brains[who].reply(self._said, self._memories[who], self._turn))
+                said = self._brains[who].reply(self._said, self._memories[who], self._turn)
+                self._begin(said, due)
 
     def stop(self, *, now: float) -> None:
         """End it where it is."""
         if not self.over:
             self._end("stopped", now)
 
-    def _begin(self, text: str) -> None:
+    def _begin(self, text: str, at: float) -> None:
         self._memories[1 - self._turn % 2].learn(text)
         self._said = text
         self._pieces.extend(pieces(text))
         self._turn += 1
         self._chunk = 0
+        self._at = self._heard_by = at
+        if self._aloud is not None:
+            self._voice = Voicing("", self._aloud, now=at)
+            self._voice.add(text)
+            self._voice.finish()
+
+    def _sound(self, voice: Voicing, now: float) -> None:
+        made = voice.next_chunk(now)
+        agent = self._agents[(self._turn - 1) % 2]
+        self._heard_by = max(self._heard_by, now) + len(made.audio) * 3 / 8 / voice.rate
+        chunk = AgentTurnVoice(agent, made.audio, made.chunk_index, self._turn, made.is_final)
+        self._send(chunk, now)
 
     def _say(self, now: float) -> None:
         who = (self._turn - 1) % 2

@@ -36,6 +36,9 @@ class Room(Protocol):
     def send(self, message: Model, *, now: float) -> None:
         """Send this to the client."""
 
+    def scripted(self, text: str) -> bool:
+        """Whether a script answers this instead."""
+
     def allows(self, text: str) -> bool:
         """Whether the player may say this; one who may not has been told."""
 
@@ -129,7 +132,7 @@ class Floor:
 
     def said(self, text: str, *, now: float) -> None:
         """The player has said this aloud: as good as written."""
-        if self._room.allows(text):
+        if not self._room.scripted(text) and self._room.allows(text):
             self._talk.text(text, now=now, aloud=self.aloud(heard=True))
 
     def speaks(self, *, pressed: bool, now: float) -> None:

@@ -127,6 +127,11 @@ class ServerSession:
         return self._left
 
     @property
+    def audio_ignored(self) -> int:
+        """How many pieces of audio came while nobody listened."""
+        return self._floor.mic.ignored if self._floor is not None else 0
+
+    @property
     def wants_read(self) -> bool:
         """False while the client does not take what it asked for."""
         held_up = self._rehearsal.stalled or len(self._waiting) >= MAX_WAITING
@@ -498,7 +503,9 @@ class ServerSession:
             return
         if self._agents is not None:
             self._agents.stop(now=self._now)
-        self._agents = AgentTalk(self._config, wanted, self, now=self._now)
+        assert self._floor is not None  # There is a session.
+        aloud = self._floor.aloud(heard=True)
+        self._agents = AgentTalk(self._config, wanted, self, now=self._now, aloud=aloud)
         self._agents.speak(now=self._now)
 
     # --- limits ----------------------------------------------------------------------------
@@ -509,6 +516,11 @@ class ServerSession:
         if refusal is not None:
             self._turn_away(refusal)
         return refusal is None
+
+    def scripted(self, text: str) -> bool:
+        """What the player says aloud fires the script's rules about texts too; True when one of
+        them stands for the answer."""
+        return self._rehearsal.saw("text", now=self._now, text=text)
 
     def _turn_away(self, refusal: Model) -> None:
         self.send(refusal, now=self._now)

@@ -14,6 +14,7 @@ from estuary_proto.models.agents import (
     AgentConversationComplete,
     AgentTurnComplete,
     AgentTurnText,
+    AgentTurnVoice,
 )
 from estuary_proto.models.conversation import BotResponse
 from estuary_proto.models.session import ErrorEvent
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from tests.gateway.conftest import Pair
 
     Join = Callable[..., Pair]
+
+
+def mind(**settings: Any) -> ServerConfig:
+    """Without voices, which take their time."""
+    return ServerConfig(**{"voice": "never", **settings})
 
 
 def start(**change: Any) -> intents.StartAgentConversation:
@@ -37,7 +43,7 @@ def completes(pair: Pair) -> list[AgentTurnComplete]:
 
 
 def test_two_characters_take_turns(join: Join) -> None:
-    pair = join(ServerConfig(word_interval=0.01))
+    pair = join(mind(word_interval=0.01))
     pair.send(start(max_turns=4, conversation_context="the tides."))
     pair.advance(60)
     turns = completes(pair)
@@ -65,7 +71,7 @@ def test_two_characters_take_turns(join: Join) -> None:
 def test_it_is_the_same_each_time(join: Join) -> None:
     said = []
     for seed in (1, 1, 2):
-        pair = join(ServerConfig(seed=seed, word_interval=0))
+        pair = join(mind(seed=seed, word_interval=0))
         pair.send(start())
         pair.advance(1)
         said.append([turn.text for turn in completes(pair)])
@@ -75,7 +81,7 @@ def test_it_is_the_same_each_time(join: Join) -> None:
 
 
 def test_a_pause_between_turns(join: Join) -> None:
-    pair = join(ServerConfig(word_interval=0.1))
+    pair = join(mind(word_interval=0.1))
     pair.send(start())
     words = len("Hello Tern! What have you been thinking about?".split())
     pair.advance(words * 0.1 + 1.85)
@@ -87,7 +93,7 @@ def test_a_pause_between_turns(join: Join) -> None:
 
 @pytest.mark.parametrize("seconds", [2.0, 0.05])
 def test_time_runs_out(join: Join, seconds: float) -> None:
-    pair = join(ServerConfig(word_interval=0.1))
+    pair = join(mind(word_interval=0.1))
     pair.send(start(timeout_seconds=seconds))
     pair.advance(seconds - 0.01)
     assert pair.of(AgentConversationComplete) == []
@@ -99,7 +105,7 @@ def test_time_runs_out(join: Join, seconds: float) -> None:
 
 
 def test_it_can_be_stopped(join: Join) -> None:
-    pair = join()
+    pair = join(mind())
     pair.send(intents.StopAgentConversation())
     assert pair.of(AgentConversationComplete) == []
     pair.send(start())
@@ -114,7 +120,7 @@ def test_it_can_be_stopped(join: Join) -> None:
 
 
 def test_another_one_stops_the_one_before(join: Join) -> None:
-    pair = join()
+    pair = join(mind())
     pair.send(start())
     pair.send(start(agent_a_id="friend", agent_b_id="demo", max_turns=1))
     pair.advance(60)
@@ -133,7 +139,7 @@ def test_another_one_stops_the_one_before(join: Join) -> None:
     ],
 )
 def test_a_conversation_that_cannot_be(join: Join, change: dict[str, Any], code: str) -> None:
-    pair = join()
+    pair = join(mind())
     pair.send(start(**change))
     (error,) = pair.of(ErrorEvent)
     assert error.error == code
@@ -142,7 +148,7 @@ def test_a_conversation_that_cannot_be(join: Join, change: dict[str, Any], code:
 
 
 def test_it_is_bounded(join: Join) -> None:
-    pair = join(ServerConfig(word_interval=0))
+    pair = join(mind(word_interval=0))
     pair.send(start(max_turns=10**9, timeout_seconds=1e18))
     pair.advance(1)
     (complete,) = pair.of(AgentConversationComplete)
@@ -150,7 +156,7 @@ def test_it_is_bounded(join: Join) -> None:
 
 
 def test_a_client_that_does_not_read_is_waited_for(join: Join) -> None:
-    pair = join(ServerConfig(word_interval=0.1))
+    pair = join(mind(word_interval=0.1))
     pair.reading = False
     many = 5000
     for _ in range(many):
@@ -163,7 +169,7 @@ def test_a_client_that_does_not_read_is_waited_for(join: Join) -> None:
 
 
 def test_the_player_may_talk_meanwhile_and_leave(join: Join) -> None:
-    pair = join(ServerConfig(word_interval=0.01))
+    pair = join(mind(word_interval=0.01))
     pair.send(start(max_turns=50))
     pair.send(intents.SendText("hello"))
     pair.advance(2)
@@ -178,10 +184,57 @@ def test_the_player_may_talk_meanwhile_and_leave(join: Join) -> None:
 def test_they_tell_nothing_to_the_players_memory(join: Join) -> None:
     people = {"a": Character("My Name Is Bob"), "b": Character("Zoe")}
     auth = {"api_key": "est_dev", "character_id": "b", "player_id": "p"}
-    pair = join(ServerConfig(characters=people, word_interval=0), auth=auth)
+    pair = join(mind(characters=people, word_interval=0), auth=auth)
     pair.send(start(agent_a_id="a", agent_b_id="b", conversation_context="My name is Eve"))
     pair.advance(1)
     assert (
         "haven't told me your name" in pair.say(intents.SendText("What is my name?"))
         or "don't know your name" in pair.answer
     )
+
+
+# --- aloud ------------------------------------------------------------------------------------
+
+
+def test_each_turn_has_a_voice(join: Join) -> None:
+    auth = {"api_key": "est_dev", "character_id": "demo", "player_id": "p"}
+    pair = join(ServerConfig(), auth={**auth, "audio_sample_rate": 24000})
+    pair.send(start(max_turns=3))
+    begins: dict[int, float] = {}
+    while not pair.of(AgentConversationComplete):
+        pair.advance(0.05)
+        for each in pair.of(AgentTurnText):
+            begins.setdefault(each.turn_number, pair.now)
+    ends = pair.now
+    for turn in completes(pair):
+        chunks = [each for each in pair.of(AgentTurnVoice) if each.turn_number == turn.turn_number]
+        assert {each.agent_id for each in chunks} == {turn.agent_id}
+        assert [each.chunk_index for each in chunks] == list(range(len(chunks)))
+        assert [each.is_final for each in chunks] == [False] * (len(chunks) - 1) + [True]
+        pcm = b"".join(each.pcm for each in chunks)
+        assert len(pcm) > 48000
+        # The next one waits until this one has been heard.
+        until = begins.get(turn.turn_number + 1, ends)
+        assert until - begins[turn.turn_number] >= len(pcm) / 48000 - 0.1
+    assert pair.of(AgentConversationComplete)[0].reason == "max_turns"
+
+
+@pytest.mark.parametrize("policy", [{"voice": "never"}, {}])
+def test_nobody_hears_a_voice_without_a_speaker(join: Join, policy: dict[str, Any]) -> None:
+    auth: dict[str, Any] = {"api_key": "est_dev", "character_id": "demo", "player_id": "p"}
+    if not policy:
+        auth["capabilities"] = {"version": "1", "speaker": False}
+    pair = join(ServerConfig(**policy), auth=auth)
+    pair.send(start(max_turns=2))
+    pair.advance(60)
+    assert pair.of(AgentTurnVoice) == []
+    assert pair.of(AgentConversationComplete)
+
+
+def test_time_runs_out_in_the_middle_of_a_word(join: Join) -> None:
+    pair = join(ServerConfig())
+    pair.send(start(timeout_seconds=1.0))
+    pair.advance(5)
+    (complete,) = pair.of(AgentConversationComplete)
+    assert complete.reason == "timeout"
+    assert isinstance(pair.events[-1], AgentConversationComplete)
