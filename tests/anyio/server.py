@@ -65,7 +65,8 @@ class Peer:
         """Set when the client's end of the stream has been seen."""
         self.conn = Connection(Role.SERVER, handshake=handshake, connect_within=60.0)
         self.link = WebSocketLink(self.conn, role=Role.SERVER)
-        self._news = anyio.Event()
+        self.news = anyio.Event()
+        """Set, and replaced by another, when the inbox has changed."""
         self._may_read = anyio.Event()
         self._may_read.set()
         self._writing = anyio.Lock()
@@ -107,8 +108,8 @@ class Peer:
         self._notify()
 
     def _notify(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
+        self.news.set()
+        self.news = anyio.Event()
 
     async def flush(self) -> None:
         """Write what the server has to say."""
@@ -125,19 +126,22 @@ class Peer:
                     return found[number - 1]
                 if self.gone.is_set():
                     raise AssertionError(f"the client left; it said {self.inbox}")
-                await self._news.wait()
+                await self.news.wait()
 
     async def answer_all(self) -> None:
         """Answer each text of the client at once, for as long as it is there."""
         answered = 0
         while not self.gone.is_set():
-            news = self._news
+            news = self.news
             texts = [one for one in self.inbox if isinstance(one, SendText)]
             for text in texts[answered:]:
                 answered += 1
                 key = f"answer {answered}"
                 fields = {"text": f"to {text.text}", "is_final": True, "message_id": key}
-                await self.emit("bot_response", **fields)
+                try:
+                    await self.emit("bot_response", **fields)
+                except GONE:  # It did not wait for the answer.
+                    return
             await news.wait()
 
     def count(self, kind: type) -> int:
