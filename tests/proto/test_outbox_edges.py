@@ -1,4 +1,4 @@
-"""The send side at its edges: what counts as waiting, and sums of audio that do not come out even."""
+"""The send side at its edges: what counts as waiting, and sums of audio that come out uneven."""
 
 from __future__ import annotations
 
