@@ -80,6 +80,15 @@ def test_it_is_the_same_each_time(join: Join) -> None:
     assert said[0] != said[2]
 
 
+def test_they_remember_what_the_other_said(join: Join) -> None:
+    pair = join(mind(word_interval=0))
+    pair.send(start(conversation_context="the sea. I love green tea", max_turns=4))
+    pair.advance(1)
+    assert completes(pair)[3].text.startswith(
+        "That reminds me of something you told me: You like green tea."
+    )
+
+
 def test_a_pause_between_turns(join: Join) -> None:
     pair = join(mind(word_interval=0.1))
     pair.send(start())
