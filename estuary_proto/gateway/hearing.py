@@ -82,6 +82,7 @@ class Hearing:
         self._noise = QUIET
         self._rest = b""
         self._pcm = bytearray()
+        self._cut = 0
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -91,7 +92,6 @@ class Hearing:
         self._since = 0  # Frames since the first loud one, which is number 1.
         self._last = 0  # The number of the last loud one.
         self._news = 0  # Frames that speech has gone on for.
-        self._cut = 0
 
     def feed(self, pcm: bytes) -> list[Heard]:
         """What is heard in this piece of audio; what fills no frame waits for the rest."""
@@ -112,6 +112,7 @@ class Hearing:
             self._pcm += self._rest[: len(self._rest) & ~1]
         found = self._end() if self.speaks else None
         self._rest = b""
+        self._cut = 0
         self._pcm.clear()
         self._begin_anew()
         return found

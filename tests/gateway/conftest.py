@@ -53,6 +53,7 @@ class Pair:
         memory: MemoryStore | None = None,
         auth: dict[str, Any] | None = AUTH,
         external: bool = False,
+        recogniser: bool = False,
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
         now: float = 100.0,
@@ -65,6 +66,7 @@ class Pair:
             memory=MemoryStore() if memory is None else memory,
             entropy=lambda size: next(numbers).to_bytes(size, "big"),
             external=external,
+            recogniser=recogniser,
             registry=registry,
             wall=wall,
         )
