@@ -56,7 +56,8 @@ class Credentials:
         check_player("player_id", player_id)
         if not isfinite(lifetime) or lifetime <= 0:
             raise invalid("lifetime", f"{lifetime!r} is no time", "give seconds above 0")
-        self._minted = {t.token: t for t in self._minted.values() if t.holds(now)}
+        if len(self._minted) >= MAX_TOKENS:
+            self._minted = {t.token: t for t in self._minted.values() if t.holds(now)}
         if len(self._minted) >= MAX_TOKENS:
             del self._minted[min(self._minted, key=self._lapses)]
         token = END_USER + self._entropy(24).hex()

@@ -389,7 +389,7 @@ FIRST: dict[str, tuple[Act, ErrorCode, bool]] = {
 
 def impatience(code: ErrorCode, name: str) -> dict[str, float]:
     """Rows that wait for the client's patience to end get a client that has little."""
-    return {"connect_timeout": 0.2} if code is LATE or name == "never acks" else {}
+    return {"connect_timeout": 0.8} if code is LATE or name == "never acks" else {}
 
 
 @pytest.mark.parametrize("name", FIRST)

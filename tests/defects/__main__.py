@@ -31,7 +31,7 @@ def read(report: Path) -> Outcomes:
     found: Outcomes = {}
     for claim in CLAIMS:
         ours = {loop: passed(cases.get(f"test_ours[{loop}-{claim.name}]")) for loop in LOOPS}
-        found[claim.name] = (ours, how(cases.get(f"test_incumbent[asyncio-{claim.name}]"), claim))
+        found[claim.name] = (ours, how(cases.get(f"test_incumbent[{claim.name}]"), claim))
     return found
 
 

@@ -32,6 +32,8 @@ class Claim:
 
 
 CLAIMS: list[Claim] = []
+CONTROLS: list[Claim] = []
+"""What holds for both."""
 
 
 def claim(item: str, says: str, *, fails: str) -> Callable[[Body], Body]:
@@ -42,6 +44,12 @@ def claim(item: str, says: str, *, fails: str) -> Callable[[Body], Body]:
         return body
 
     return declare
+
+
+def control(body: Body) -> Body:
+    """Declare a body that passes on both."""
+    CONTROLS.append(Claim("control", "", "", body))
+    return body
 
 
 class Subject:

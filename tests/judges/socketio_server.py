@@ -87,6 +87,7 @@ async def connect(sid: str, environ: Any, auth: dict[str, Any]) -> None:
     if auth["api_key"] == "est_rejected":
         await tell(sid, "auth_error", {"error": "the key was revoked"})
         raise socketio.exceptions.ConnectionRefusedError("no such key")
+    await sio.save_session(sid, {"player": auth["player_id"]}, namespace="/sdk")
     who = {key: auth[key] for key in ("character_id", "player_id")}
     await tell(sid, "session_info", {"session_id": sid, "conversation_id": "c", **who})
 
@@ -109,7 +110,8 @@ async def voice(sid: str, data: Any = None) -> None:
 
 @sio.on("disconnect", namespace="/sdk")
 async def disconnect(sid: str, reason: str) -> None:
-    seen["left"].append(reason)
+    async with sio.session(sid, namespace="/sdk") as session:
+        seen["left"].append((session.get("player"), reason))
 
 
 async def main(port: int) -> None:

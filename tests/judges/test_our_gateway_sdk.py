@@ -40,7 +40,6 @@ class Judge(Lines):
         pieces = [one["data"] for one in self.told[told:] if one["event"] == "bot_response"]
         return final, pieces
 
-
     def until_it_can_send(self) -> None:
         """It says that it is connected a moment before it lets anybody send."""
         event = "send_text failed"

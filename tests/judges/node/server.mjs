@@ -78,7 +78,7 @@ sdk.on("connection", (socket) => {
   });
   socket.on("start_voice", (...args) => args.at(-1)?.());
   socket.on("stop_voice", (...args) => args.at(-1)?.());
-  socket.on("disconnect", (reason) => seen.left.push(reason));
+  socket.on("disconnect", (reason) => seen.left.push([socket.handshake.auth.player_id, reason]));
 });
 
 http.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {
