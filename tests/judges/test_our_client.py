@@ -147,8 +147,11 @@ async def test_a_key_that_is_no_good(server: int, key: str) -> None:
     assert raised.value.code is ErrorCode.AUTH_FAILED
 
 
-async def test_our_goodbye(server: int) -> None:
-    """What was said last arrives, and the server sees us leave the namespace, once."""
+async def test_our_goodbye(server: int, request: pytest.FixtureRequest) -> None:
+    """What was said last arrives, and the server sees us leave the namespace, once.
+
+    Node's server ignores what it reads together with a goodbye; python-socketio's does not.
+    """
     player = f"leaves {secrets.token_hex(8)}"
     async with EstuaryClient(config(server, player=player)) as client:
         await client.connect()
@@ -160,7 +163,8 @@ async def test_our_goodbye(server: int) -> None:
             while not reasons:  # The server tells of a leaving in a task of its own.
                 report = json.loads((await client.send_text_and_wait("report")).text)
                 reasons = [why for who, why in report["left"] if who == player]
-    assert f"the last words of {player}" in report["texts"]
+    if request.node.callspec.params["server"] == "python":
+        assert f"the last words of {player}" in report["texts"]
     assert reasons in (["client disconnect"], ["client namespace disconnect"])
 
 
