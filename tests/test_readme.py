@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from estuary_proto.gateway import Script
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
@@ -62,3 +65,8 @@ def test_command(command: str, gateway: dict[str, str]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("text", [code for language, code in BLOCKS if language == "yaml"])
+def test_script(text: str) -> None:
+    assert Script.read(yaml.safe_load(text), "README.md")
