@@ -73,6 +73,8 @@ class _Attempt:
         self.done = anyio.Event()
         self.error: EstuaryError | None = None
         self.waiting = 0
+        self.claimed = False
+        """True when somebody has been given its session."""
 
 
 class EstuaryClient(Listening, Speaking):
@@ -120,6 +122,7 @@ class EstuaryClient(Listening, Speaking):
         self._receipts: dict[int, Receipt] = {}
         self._replies: dict[int, Reply] = {}
         self._attempt: _Attempt | None = None
+        self._latest: _Attempt | None = None
         self._pump: Pump | None = None
         self._ended: anyio.Event | None = None
         self._tasks: TaskGroup | None = None
@@ -296,7 +299,7 @@ class EstuaryClient(Listening, Speaking):
             return self._session()
         attempt = self._attempt
         if attempt is None:
-            attempt = self._attempt = _Attempt()
+            attempt = self._attempt = self._latest = _Attempt()
         self._core.connect(now=now)
         self._settle()
         attempt.waiting += 1
@@ -304,10 +307,8 @@ class EstuaryClient(Listening, Speaking):
             await attempt.done.wait()
         except BaseException:
             # The last one who waited has left: nobody wants this connection any more.
-            if attempt.waiting == 1 and not attempt.done.is_set() and self._pump is not None:
-                self._core.disconnect(now=self._now())
-                self._settle()
-                self._stop_bare()
+            if attempt is self._latest and attempt.waiting == 1 and not attempt.claimed:
+                self._abandon()
             raise
         finally:
             attempt.waiting -= 1
@@ -321,6 +322,8 @@ class EstuaryClient(Listening, Speaking):
         session = self._core.session
         if session is None:  # It fell while we were waking up.
             raise ConnectionLost("the connection fell at once")
+        if self._latest is not None:
+            self._latest.claimed = True
         return session
 
     async def disconnect(self) -> None:
@@ -331,7 +334,11 @@ class EstuaryClient(Listening, Speaking):
         """
         if self._pump is None:
             return
-        await self._leave()
+        try:
+            await self._leave()
+        except BaseException:
+            self._end_bare_later()
+            raise
         await self._end_bare()
 
     async def _leave(self) -> None:
@@ -342,6 +349,23 @@ class EstuaryClient(Listening, Speaking):
         self._settle()
         await pump.quiet()
         await self._listeners.rest(HANDLERS_FINISH)
+
+    def _abandon(self) -> None:
+        """Nobody wants what there is of a connection."""
+        if self._pump is not None:
+            self._core.disconnect(now=self._now())
+            self._settle()
+            self._end_bare_later()
+
+    def _end_bare_later(self) -> None:
+        """Who would have waited for the goodbye has left: behind it the bare task ends alone."""
+        if self._pump is not None and self._bare_task is not None:
+            self._pump.spawn(self._end_when_quiet)
+
+    async def _end_when_quiet(self) -> None:
+        if self._pump is not None:
+            await self._pump.quiet()
+        self._stop_bare()
 
     def _stop_bare(self) -> anyio.Event | None:
         """Let the bare task come to its end; the event tells when it has."""

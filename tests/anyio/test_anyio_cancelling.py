@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from estuary_anyio import (
     BotResponse,
@@ -14,15 +16,16 @@ from estuary_anyio import (
     Disconnected,
     EstuaryClient,
     EstuaryError,
+    EventStream,
     Receipt,
     Reconnecting,
     Reply,
+    VoiceMode,
 )
 from estuary_anyio.backends import current_backend
-from estuary_proto import JoinRequested
-from estuary_proto.intents import StartVoice, StopVoice
+from estuary_proto import Ack, AckDue, Admit, JoinRequested, LocalProtocolError, Refuse
 from tests.anyio.cancelling import NATIVE, How, at_every_checkpoint
-from tests.anyio.server import GONE, Peer, Server, answering, serving
+from tests.anyio.server import GONE, WELCOME, Peer, Server, answering, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,22 +42,22 @@ def possible(how: How, anyio_backend_name: str) -> None:
 
 
 async def hearing(peer: Peer) -> None:
-    """A script: answer each text, and open and close the recogniser as asked."""
+    """A script: answer each text, and acknowledge what voice asks."""
 
-    async def recognise() -> None:
+    async def acknowledge() -> None:
         done = 0
         while not peer.gone.is_set():
             news = peer.news
-            asked = [one for one in peer.inbox if isinstance(one, (StartVoice, StopVoice))]
-            for one in asked[done:]:
+            due = [one for one in peer.inbox if isinstance(one, AckDue)]
+            for one in due[done:]:
                 done += 1
-                starts = isinstance(one, StartVoice)
-                with suppress(*GONE):
-                    await peer.emit("voice_started" if starts else "voice_stopped")
+                with suppress(*GONE, LocalProtocolError):  # It may have left.
+                    peer.conn.submit(Ack(one.ack_id), now=anyio.current_time())
+                    await peer.flush()
             await news.wait()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(recognise)
+        tasks.start_soon(acknowledge)
         await answering(peer)
         tasks.cancel_scope.cancel()
 
@@ -146,7 +149,7 @@ async def handling(story: Story) -> None:
 
         async def slow(_: Any) -> None:
             for _ in range(3):
-                await anyio.lowlevel.checkpoint()
+                await checkpoint()
 
         for name in ("connected", "bot_response", "disconnected", "*"):
             client.on(name, slow)
@@ -188,6 +191,105 @@ async def test_a_conversation(scenario: Callable[[Story], Any], how: How) -> Non
         assert found > 3
 
 
+# --- a call is cancelled, the client goes on -------------------------------------------------
+
+
+async def final(client: EstuaryClient) -> None:
+    await client.ask("hello").final()
+
+
+async def pieces(client: EstuaryClient) -> None:
+    async for _ in client.ask("hello"):
+        pass
+
+
+async def any_event(client: EstuaryClient) -> None:
+    async for event in after_saying_hello(client):
+        if isinstance(event, BotResponse):
+            break
+
+
+def after_saying_hello(client: EstuaryClient) -> EventStream[Any]:
+    events: EventStream[Any] = client.events()
+    client.send_text("hello")
+    return events
+
+
+async def one_event(client: EstuaryClient) -> None:
+    client.send_text("hello")
+    await client.wait_for(BotResponse)
+
+
+async def receipt(client: EstuaryClient) -> None:
+    for _ in range(3):
+        await client.send_text("hello")
+        await client.flush()
+
+
+async def voice(client: EstuaryClient) -> None:
+    await client.start_voice()
+    await client.send_audio(b"\x01\x00" * 16000)
+    await client.stop_voice()
+
+
+async def button(client: EstuaryClient) -> None:
+    """A session that has used it stays with it."""
+    await client.start_voice(VoiceMode.PUSH_TO_TALK)
+    await client.start_recording()
+    await client.send_audio(b"\x01\x00" * 16000)
+    await client.stop_recording()
+    await client.stop_voice()
+
+
+async def connect_again(client: EstuaryClient) -> None:
+    await client.disconnect()
+    await client.connect()
+
+
+async def connect_together(client: EstuaryClient) -> None:
+    await client.disconnect()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(client.connect)
+
+
+CALLS = [
+    final, pieces, any_event, one_event, receipt, voice, button, connect_again, connect_together
+]  # fmt: skip
+
+
+MODES = {button: VoiceMode.PUSH_TO_TALK}
+
+
+@HOW
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
+async def test_a_call(call: Callable[[EstuaryClient], Any], how: How) -> None:
+    async with serving(hearing) as server, EstuaryClient(server.config()) as client:
+
+        async def still_works() -> None:
+            await client.connect()
+            await client.stop_voice()
+            await client.start_voice(MODES.get(call, VoiceMode.CONTINUOUS))
+            await client.stop_voice()
+            assert not client.is_voice_active
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.wait_for, BotResponse, is_the_answer)
+                await checkpoint()
+                client.send_text("still there?")
+            for peer in server.peers[:-1]:
+                await peer.left()
+            assert not server.peers[-1].gone.is_set()
+
+        def is_the_answer(response: BotResponse) -> bool:
+            return response.text == "to still there?"
+
+        await still_works()
+        assert await at_every_checkpoint(lambda: call(client), how=how, after=still_works) > 0
+
+
+# --- no connection comes about ---------------------------------------------------------------
+
+
 @HOW
 async def test_a_connection_that_is_refused(how: How) -> None:
     async def refuse(peer: Peer) -> None:
@@ -200,6 +302,25 @@ async def test_a_connection_that_is_refused(how: How) -> None:
             async with EstuaryClient(server.config()) as client:
                 with pytest.raises(EstuaryError):
                     await client.connect()
+
+        await at_every_checkpoint(scenario, how=how, after=lambda: everybody_left(server))
+
+
+@HOW
+@pytest.mark.parametrize("answer", [WELCOME, Refuse("no")], ids=["admitted", "refused"])
+async def test_a_bare_connect_that_is_cancelled_leaves_nothing(
+    answer: Admit | Refuse, how: How, anyio_backend_name: str
+) -> None:
+    if anyio_backend_name == "trio":
+        pytest.skip("on trio a client is not used bare")
+
+    async with serving(partial(Peer.converse, answer=answer)) as server:
+
+        async def scenario() -> None:
+            client = EstuaryClient(server.config())
+            with suppress(EstuaryError):
+                await client.connect()
+                await client.disconnect()
 
         await at_every_checkpoint(scenario, how=how, after=lambda: everybody_left(server))
 
@@ -221,7 +342,7 @@ async def test_leaving_while_connecting(how: How) -> None:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(connect)
                     while not server.peers or server.peers[-1].gone.is_set():
-                        await anyio.lowlevel.checkpoint()
+                        await checkpoint()
                     await server.peers[-1].get(JoinRequested)
                     await client.disconnect()
 
