@@ -60,6 +60,15 @@ def test_a_note_has_its_pitch() -> None:
     assert sum(first) == pytest.approx(LOUDNESS, rel=0.01)
 
 
+def test_a_note_is_soft_at_both_ends() -> None:
+    made = note(16000, PITCHES[2])
+    rise, fall = samples(made.rise), samples(made.fall)
+    part = len(rise) // 5
+    for soft, loud in ((rise[:part], rise[-part:]), (fall[-part:], fall[:part])):
+        assert max(map(abs, soft)) < LOUDNESS * 0.2
+        assert max(map(abs, loud)) > LOUDNESS * 0.7
+
+
 def test_words_differ_and_stay_the_same() -> None:
     assert sound("river", 16000) == sound("river", 16000)
     assert len({len(note(16000, pitch).period) for pitch in PITCHES}) == len(PITCHES)
@@ -142,6 +151,25 @@ def test_any_pieces_of_text_sound_the_same(cuts: list[int]) -> None:
     voice.finish()
     found += drained(voice)
     assert found == spoken(rate=8000)
+
+
+def test_a_whole_chunk_that_may_be_the_last_waits() -> None:
+    pause = "-- "
+    assert len(sound(pause.strip(), 8000)) * 4 == 3200  # Four make a chunk.
+    voice = Voicing("m1", 8000, now=0)
+    voice.add(pause * 4)
+    assert voice.due_at is None
+    voice.add(pause)
+    assert voice.due_at is not None
+    assert not voice.next_chunk(0.0).is_final
+    voice = Voicing("m1", 8000, now=0)
+    voice.add(pause * 4)
+    voice.finish()
+    assert [(len(c.pcm), c.is_final) for c in drained(voice)] == [(3200, True)]
+    voice = Voicing("m1", 8000, now=0)
+    voice.add(pause * 8)
+    voice.next_chunk(0.0)
+    assert voice.due_at is None
 
 
 # --- pace -----------------------------------------------------------------------------------

@@ -271,6 +271,16 @@ def test_a_press_stops_text_alone_as_well(join: Join) -> None:
     silent_after(pair, "push_to_talk")
 
 
+def test_who_holds_the_button_interrupts_when_it_is_up(join: Join) -> None:
+    pair = join(LOUD)
+    pair.send(PRESS)
+    pair.send(SendText(STORY))
+    at_once(pair, tone(1.0))
+    assert pair.of(InterruptData) == []
+    pair.send(StopVoice())
+    silent_after(pair, "new_message")
+
+
 def test_a_press_in_silence_stops_nothing(join: Join) -> None:
     pair = join(LOUD)
     pair.send(PRESS)

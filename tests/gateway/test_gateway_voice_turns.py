@@ -155,7 +155,9 @@ def test_what_is_heard_can_be_laid_down(join: Join) -> None:
     pair = open_ear(join, ServerConfig(word_interval=0, voice="never", hears=sentences))
     stream(pair, SPEECH)
     assert interims(pair) == ["my", "my name", "my name is", "my name is Ada", "my name is Ada"]
+    before = len(interims(pair))
     stream(pair, SPEECH, SPEECH)
+    assert interims(pair)[before:][:3] == ["what", "what is", "what is my"]
     assert finals(pair) == ["my name is Ada", "what is my name?", "my name is Ada"]
     assert answers(pair)[1] == "Your name is Ada."
 
@@ -380,6 +382,25 @@ def test_a_bad_word_said_aloud_is_a_bad_word(join: Join) -> None:
     assert len(finals(pair)) == 2
     assert answers(pair) == []
     assert pair.server.closed is not None
+
+
+def test_who_was_thrown_out_reaches_no_brain(join: Join) -> None:
+    hears = ("rude!", "rude!", "my name is Ada")
+    config = ServerConfig(voice="never", banned_words=("rude",), hears=hears)
+    pair = open_ear(join, config, external=True)
+    at_once(pair, SPEECH, SPEECH, SPEECH)
+    assert pair.server.closed is not None
+    assert pair.commands() == []
+
+
+def test_who_is_told_to_go_is_not_heard_any_more(join: Join) -> None:
+    pair = open_ear(join, external=True)
+    at_once(pair, tone(0.5))
+    pair.reading = False
+    pair.server.close(now=pair.now)
+    pair.server.handle_timeout(now=pair.now + STALLED + 0.1)
+    assert pair.commands() == []
+    assert pair.server.closed is None
 
 
 def test_a_session_that_ends_leaves_no_timer(join: Join) -> None:
