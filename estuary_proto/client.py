@@ -342,9 +342,13 @@ class Client(Speaking):
             message.message or message.error or "the server reported an error",
             details={key: value for key, value in found.items() if value is not None},
         )
-        error.conceal(self.config.api_key)
+        self._conceal(error)
         self._events.append(Fault(error))
         self._replies.error(error, self._now)
+
+    def _conceal(self, error: EstuaryError) -> None:
+        error.conceal(self.config.api_key)
+        error.conceal(self._credentials.token)
 
     def _on_session(self, session: SessionInfo) -> None:
         self.session = session
@@ -380,8 +384,7 @@ class Client(Speaking):
 
     def _on_closed(self, closed: Closed) -> None:
         self._let_go()
-        closed.error.conceal(self.config.api_key)
-        closed.error.conceal(self._credentials.token)
+        self._conceal(closed.error)
         if closed.cause in (Cause.AUTH, Cause.CREDENTIAL):
             self._credentials.forget()
         ending = ENDINGS[closed.cause]
@@ -449,8 +452,9 @@ class Client(Speaking):
 
     def _expel(self, why: str) -> None:
         """The session may not go on under the old credential (PROTOCOL 1.6)."""
-        assert self._connection is not None  # It is a session's.
-        self._credentials.forget()
+        if not self.is_connected:
+            return  # It is going already.
+        assert self._connection is not None  # It is connected.
         self._events.append(AuthError("credential_renewal_failed"))
         text = f"the credential could not be renewed: {why}"
         self._connection.close(now=self._now, cause=Cause.CREDENTIAL, text=text)
@@ -491,7 +495,6 @@ class Client(Speaking):
         self._connection = None
         self.session = None
         self._credential_due = False
-        self._renewal = 0
         self._timers.stop(Timer.CONNECT)
         self._timers.stop(Timer.RENEW)
         self._commands.append(Drop(self.link))

@@ -266,7 +266,7 @@ class Replies:
         error: EstuaryError | None,
         response: BotResponse | None = None,
     ) -> None:
-        if self._live.pop(ask.number, None) is None and ask in self._waiting:
+        if self._live.pop(ask.number, None) is None:
             self._waiting.remove(ask)
         self._turns = [turn for turn in self._turns if turn.ask is not ask]
         self._events.append(ReplyEnded(ask.number, end, response, ask.partial, error))

@@ -37,9 +37,9 @@ TESTS: Final = {
     "outbox": "outbox outbox_edges connection_endings voice connection client",
     "transcript": "transcript transcript_edges connection replies pair",
     "timers": "timers connection connection_endings client",
-    "replies": "replies replies_endings replies_edges client pair",
-    "client": "client client_links client_edges replies replies_endings credentials voice"
-    " voice_button pair",
+    "replies": "replies replies_endings replies_edges pair",
+    "client": "client client_links client_edges credentials replies replies_endings"
+    " replies_edges voice voice_button pair",
     "connection": "connection connection_endings connection_edges client client_links voice pair",
 }
 """The files of tests/proto that judge a module, the likeliest to notice first."""

@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType
 
+COMPARE: Final = "core/ReplaceComparisonOperator_"
 SAME: Final = frozenset(
     {
         # What is compared by identity here is an enum's member, a class or None.
-        "core/ReplaceComparisonOperator_Is_Eq",
-        "core/ReplaceComparisonOperator_IsNot_NotEq",
-        # Equal short strings and small numbers are mostly one object.
-        "core/ReplaceComparisonOperator_Eq_Is",
-        "core/ReplaceComparisonOperator_NotEq_IsNot",
+        f"{COMPARE}Is_Eq",
+        f"{COMPARE}IsNot_NotEq",
+        # Whether equal numbers or strings are one object is chance.
+        *(f"{COMPARE}{one}_Is" for one in ("Eq", "NotEq", "Lt", "LtE", "Gt", "GtE")),
+        *(f"{COMPARE}{one}_IsNot" for one in ("Eq", "NotEq", "Lt", "LtE", "Gt", "GtE")),
     }
 )
-"""cosmic-ray's operators that leave the program as it is."""
+"""cosmic-ray's operators that leave the program as it is, or to chance."""
 
 
 class Mutant(NamedTuple):
