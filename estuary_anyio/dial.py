@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from functools import cache
 from typing import TYPE_CHECKING
 
 from estuary_proto.errors import ErrorCode, EstuaryError
@@ -24,7 +25,7 @@ async def open_transport(
     """Connect as `dial` says; raises EstuaryError that names the server and the cause."""
     through = proxy_for(proxy, dial.host, dial.port, secure=dial.secure)
     # The context that is given for the server serves a proxy as well: it says whom to trust.
-    context = ssl.create_default_context() if tls is None and _needs_tls(dial, through) else tls
+    context = _default_context() if tls is None and _needs_tls(dial, through) else tls
     route = Route(
         dial.host,
         dial.port,
@@ -39,6 +40,12 @@ async def open_transport(
         raise explain(failed.error, through.host, through.port, "the proxy ") from failed.error
     except (OSError, ExceptionGroup, UnicodeError) as error:
         raise explain(error, dial.host, dial.port) from error
+
+
+@cache
+def _default_context() -> ssl.SSLContext:
+    """Whom this machine trusts; reading that takes a while, so it is done once."""
+    return ssl.create_default_context()
 
 
 def _needs_tls(dial: Dial, proxy: Proxy | None) -> bool:

@@ -323,11 +323,11 @@ async def test_handshake_never_comes(url: str) -> None:
 
     async with serving(script) as server:
         error = await failure(
-            settings(0, url=f"{url}://127.0.0.1:{server.port}", connect_timeout=0.1)
+            settings(0, url=f"{url}://127.0.0.1:{server.port}", connect_timeout=0.5)
         )
         await (await server.peer()).left()
     assert error.code is ErrorCode.CONNECTION_TIMEOUT
-    assert f"no WebSocket to 127.0.0.1:{server.port} in 0.1 s" in error.message
+    assert f"no WebSocket to 127.0.0.1:{server.port} in 0.5 s" in error.message
 
 
 async def slow_ack(delay: float) -> None:

@@ -128,7 +128,9 @@ async def test_limits_and_renewal(portal: BlockingPortal) -> None:
 
 async def test_two_characters_talk(portal: BlockingPortal) -> None:
     with serving(portal, Script(), word_interval=0.001) as gw:
-        async with judge(gw, credentials(gw, "p")) as one:
+        # Without a loudspeaker: what is said aloud takes as long as it takes to say it.
+        silent = {**credentials(gw, "p"), "capabilities": {"version": "1", "speaker": False}}
+        async with judge(gw, silent) as one:
             await one.until("session_info")
             wanted = {"agent_a_id": "demo", "agent_b_id": "friend", "max_turns": 2}
             await one.say("start_agent_conversation", wanted)
