@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +42,7 @@ from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
 from .speaking import Speaking
+from .threads import check_thread, get_ident
 from .tokens import provide
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class EstuaryClient(Listening, Speaking):
 
     def _prepare(self) -> None:
         backend = current_backend()
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._crash = None
         self._ended = anyio.Event()
         self._pump = Pump(
@@ -455,11 +455,8 @@ class EstuaryClient(Listening, Speaking):
 
     def _check_thread(self) -> None:
         """Raise where the client runs in another thread than this."""
-        if self._pump is not None and threading.get_ident() != self._thread:
-            raise LocalProtocolError(
-                "called from another thread than the event loop's; use anyio.from_thread.run "
-                "or run_sync"
-            )
+        if self._pump is not None:
+            check_thread(self._thread)
 
     def _settle(self) -> None:
         assert self._pump is not None

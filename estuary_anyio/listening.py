@@ -91,7 +91,7 @@ class Listening(Driving):
     def events(self, *classes: type[T]) -> EventStream[T]:
         """The events of these classes (all, when none is given), from now on, as an iterator."""
         self._check_thread()
-        stream: EventStream[T] = EventStream(classes)
+        stream: EventStream[T] = EventStream(classes, self._check_thread)
         self._listeners.watch(stream)
         return stream
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .threads import check_thread, get_ident
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -19,11 +21,12 @@ class Receipt:
     itself, and was reported as an `error` event with the count.
     """
 
-    __slots__ = ("_settled", "outcome")
+    __slots__ = ("_settled", "_thread", "outcome")
 
     def __init__(self, outcome: Outcome | None = None) -> None:
         self.outcome = outcome
         self._settled: anyio.Event | None = None
+        self._thread = get_ident()
 
     def settle(self, outcome: Outcome) -> None:
         """Called by the client, once."""
@@ -33,6 +36,7 @@ class Receipt:
 
     async def _wait(self) -> Outcome:
         while self.outcome is None:
+            check_thread(self._thread)
             if self._settled is None:
                 self._settled = anyio.Event()
             await self._settled.wait()

@@ -8,6 +8,7 @@ import anyio
 
 from estuary_proto.events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, TextPiece
 
+from .threads import check_thread, get_ident
 from .voices import ReplyVoice
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Reply:
         self._changed: anyio.Event | None = None
         self._response: BotResponse | None = None
         self._error: EstuaryError | None = None
+        self._thread = get_ident()
         self.message_id: str | None = None
         """The message that answers; None until it has begun."""
         self.actions: list[CharacterAction] = []
@@ -78,7 +80,12 @@ class Reply:
         for voice in self._voices:
             voice.settle()
 
+    def check_thread(self) -> None:
+        """Raise in another thread than the client's."""
+        check_thread(self._thread)
+
     async def _change(self) -> None:
+        self.check_thread()
         if self._changed is None:
             self._changed = anyio.Event()
         await self._changed.wait()

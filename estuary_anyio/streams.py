@@ -34,11 +34,12 @@ class EventStream(Generic[T]):
     them.
     """
 
-    def __init__(self, classes: tuple[type[T], ...]) -> None:
+    def __init__(self, classes: tuple[type[T], ...], check_thread: Callable[[], None]) -> None:
         self._classes = classes
         self._queue = BoundedQueue()
         self._wake: anyio.Event | None = None
         self._ended = False
+        self._check_thread = check_thread
 
     @property
     def dropped(self) -> int:
@@ -68,6 +69,7 @@ class EventStream(Generic[T]):
         while not self._queue:
             if self._ended:
                 raise StopAsyncIteration
+            self._check_thread()
             if self._wake is None:
                 self._wake = anyio.Event()
             await self._wake.wait()

@@ -24,7 +24,7 @@ class ReplyVoice(EventStream[BotVoice]):
     """
 
     def __init__(self, reply: Reply, speaks: bool) -> None:
-        super().__init__((BotVoice,))
+        super().__init__((BotVoice,), reply.check_thread)
         self._reply = reply
         self._speaks = speaks
         self.settle()

@@ -258,7 +258,7 @@ CALLS = [
 ]  # fmt: skip
 
 
-MODES = {button: VoiceMode.PUSH_TO_TALK}
+MODES: dict[Any, VoiceMode] = {button: VoiceMode.PUSH_TO_TALK}
 
 
 @HOW

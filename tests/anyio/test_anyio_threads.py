@@ -21,6 +21,8 @@ from estuary_anyio import (
     EstuaryClient,
     EstuaryConfig,
     EstuaryError,
+    Receipt,
+    Reply,
     VoiceMode,
 )
 from estuary_proto import SendText
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.anyio
 PLAIN: dict[str, Callable[[EstuaryClient], Any]] = {
     "send_text": lambda client: client.send_text("x"),
     "ask": lambda client: client.ask("x"),
+    "stream_text": lambda client: client.stream_text("x"),
     "say_line": lambda client: client.say_line("x"),
     "interrupt": lambda client: client.interrupt(),
     "mute": lambda client: client.mute(),
@@ -83,6 +86,60 @@ async def test_another_thread_is_told_the_way(method: str) -> None:
         assert not client.is_muted
         assert (await client.send_text_and_wait("still here?")).text == "to still here?"
         assert len(server.peers) == 1
+
+
+WAITING: dict[str, Callable[[EstuaryClient], Any]] = {
+    "a receipt": lambda client: client.send_text("x"),
+    "a reply": lambda client: client.ask("x", timeout=None),
+    "a reply's pieces": lambda client: client.stream_text("x", timeout=None),
+    "a reply's voice": lambda client: client.ask("x", timeout=None).voice(),
+    "events": lambda client: client.events(BotResponse),
+}
+
+
+@pytest.mark.parametrize("what", WAITING)
+async def test_nobody_waits_in_another_thread(what: str) -> None:
+    """It would never wake: what it waits for happens here."""
+    async with serving(Peer.converse, small_buffers=True) as server:
+        async with EstuaryClient(server.config()) as client:
+            await client.connect()
+            (await server.peer()).stop_reading()
+            while client.send_text("x" * 100_000).outcome is not None:
+                pass
+            thing = WAITING[what](client)
+            raised: list[Exception] = []
+
+            async def elsewhere() -> None:
+                try:
+                    if isinstance(thing, Receipt):
+                        await thing
+                    elif isinstance(thing, Reply):
+                        await thing.final()
+                    else:
+                        await anext(thing)
+                except Exception as error:
+                    raised.append(error)
+
+            with anyio.fail_after(10):
+                await anyio.to_thread.run_sync(asyncio.run, elsewhere(), abandon_on_cancel=True)
+            (error,) = raised
+            assert isinstance(error, EstuaryError)
+            assert "anyio.from_thread" in error.message
+            (await server.peer()).read_on()
+
+
+async def test_made_here_and_run_in_another_thread() -> None:
+    async with serving(answering) as server:
+        client = EstuaryClient(server.config())
+        events = client.events(BotResponse)
+
+        async def elsewhere() -> str:
+            async with client:
+                await client.connect()
+                client.send_text("from there")
+                return (await anext(events)).text
+
+        assert await anyio.to_thread.run_sync(asyncio.run, elsewhere()) == "to from there"
 
 
 async def test_the_way_works() -> None:
