@@ -48,7 +48,7 @@ class Judge:
 
 
 @asynccontextmanager
-async def judge(gw: Gateway, auth: dict[str, str] | None) -> AsyncGenerator[Judge, None]:
+async def judge(gw: Gateway, auth: dict[str, Any] | None) -> AsyncGenerator[Judge, None]:
     one, ws = Judge(), None
     try:
         await one.sio.connect(
