@@ -151,6 +151,7 @@ class EstuaryClient(Listening, Speaking):
         assert tasks is not None
         assert self._pump is not None
         assert self._ended is not None
+        cut_short: BaseException | None = None
         with anyio.CancelScope(shield=True):
             cut_short = await self._see_out()
         self._forget()

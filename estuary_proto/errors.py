@@ -62,14 +62,14 @@ class EstuaryError(Exception):
         details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
-        self.code = code
+        self.message: str = message
+        self.code: ErrorCode = code
         self.details: dict[str, Any] = dict(details or {})
 
     def conceal(self, secret: str) -> None:
         """Take a secret out of the texts, should the server have repeated it there."""
         self.message = concealed(self.message, secret)
-        self.args = (self.message,)
+        BaseException.__init__(self, self.message)  # Sets `args`.
         for key, value in self.details.items():
             if isinstance(value, str):
                 self.details[key] = concealed(value, secret)

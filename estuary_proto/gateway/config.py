@@ -116,8 +116,8 @@ class ServerConfig:
                 "characters", "at least one character with an id is needed", "for example demo"
             )
         for name in (*_SECONDS, *_IDLE):
-            value = getattr(self, name)
-            if value is None and name in _IDLE:
+            value: float | None = getattr(self, name)
+            if value is None:
                 continue
             if not isfinite(value) or value <= 0:
                 raise invalid(name, f"{value!r} is no time to wait", "give seconds above 0")

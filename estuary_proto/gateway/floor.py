@@ -38,9 +38,11 @@ class Room(Protocol):
 
     def scripted(self, text: str) -> bool:
         """Whether a script answers this instead."""
+        ...
 
     def allows(self, text: str) -> bool:
         """Whether the player may say this; one who may not has been told."""
+        ...
 
 
 class Floor:
