@@ -1,9 +1,15 @@
-"""``python -m tests.bench paced | burst | imports``: what one delivered event costs, in one table.
+"""``python -m tests.bench paced | burst | voice | ...``: what one event costs, in one table.
 
-paced    200 sessions in one process, 25 token events a second each, evenly spread
-burst    one session, events as fast as the socket takes them
-imports  CPU time of importing the package in a fresh interpreter
+paced           200 sessions in one process, 25 token events a second each, evenly spread
+burst           one session, events as fast as the socket takes them
+voice           200 sessions, 5 bot_voice a second each (200 ms, 6400 bytes of PCM)
+voice-burst     one session, bot_voice as fast as the socket takes them
+upstream        100 sessions, 50 send_audio a second each (20 ms, 640 bytes of PCM)
+upstream-burst  one session, send_audio of 4800 bytes, one after the other
+imports         CPU time of importing the package in a fresh interpreter
 
+Upstream, "delay" runs from when a chunk is due until the server has it, and the last byte ends the
+measurement: all the CPU counts that brings the sound there, and the server has compared every byte.
 Runs are interleaved (A B C, A B C, ...) and the table shows medians, so that other work on the
 machine falls on all alike.  Totals are exact; the split into user and system is what the kernel
 samples at its ticks, and wanders more.  "core" is the share of one core used while events came:
@@ -21,6 +27,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from .cases import CASES
 from .clients import FLAVOURS, PACKAGES
 from .runner import Figures, Load, MeasurementError, import_cost, machine, measure, medians
 
@@ -65,7 +72,7 @@ def ratio(figures: Figures, base: Figures | None) -> str:
     return f"{figures['total'] / base['total']:.2f}" if base else "-"
 
 
-def table(results: dict[str, Figures], paced: bool) -> str:
+def table(results: dict[str, Figures]) -> str:
     """The figures as text; CPU in microseconds an event."""
     head = [
         "",
@@ -78,8 +85,14 @@ def table(results: dict[str, Figures], paced: bool) -> str:
         "core",
         "MiB",
     ]
-    if paced:
-        head += ["delay p50", "p99 ms", "server late p99 ms"]
+    timed = {
+        "delay_p50_ms": "delay p50",
+        "delay_p99_ms": "p99 ms",
+        "late_p99_ms": "server late p99",
+    }
+    if not any("delay_p50_ms" in one for one in results.values()):
+        timed = {}
+    head += timed.values()
     rows = [head]
     for name, one in results.items():
         same_loop = results.get(f"sdk-{name.partition('-')[2]}")
@@ -87,8 +100,7 @@ def table(results: dict[str, Figures], paced: bool) -> str:
         row = [name, f"{one['total']:.1f}", spread, f"{one['user']:.1f}", f"{one['system']:.1f}"]
         row += [ratio(one, same_loop), ratio(one, results.get("sdk-asyncio"))]
         row += [f"{one['core_share']:.0%}", f"{one['resident_mib']:.0f}"]
-        if paced:
-            row += [f"{one[key]:.2f}" for key in ("delay_p50_ms", "delay_p99_ms", "late_p99_ms")]
+        row += [f"{one[key]:.2f}" if key in one else "-" for key in timed]
         rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -122,11 +134,12 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bench", choices=["paced", "burst", "imports"])
-    parser.add_argument("--sessions", type=int, help="paced: 200, burst: 1")
-    parser.add_argument("--rate", type=float, default=25.0, help="paced: events a second each")
-    parser.add_argument("--seconds", type=float, default=8.0, help="paced: how long")
-    parser.add_argument("--events", type=int, default=20000, help="burst: how many each")
+    parser.add_argument("bench", choices=[*CASES, "imports"])
+    parser.add_argument("--sessions", type=int, help="how many, if not as above")
+    parser.add_argument("--rate", type=float, help="paced ones: events a second each")
+    parser.add_argument("--seconds", type=float, default=8.0, help="paced ones: how long")
+    parser.add_argument("--events", type=int, help="bursts: how many each")
+    parser.add_argument("--mic-rate", type=int, default=16000, help="upstream, ours: Hz")
     parser.add_argument("--tls", action="store_true", help="over TLS (needs the openssl command)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="parts of names, such as ours,sdk-uvloop")
@@ -137,6 +150,15 @@ def parse() -> argparse.Namespace:
     return options
 
 
+def asked(options: argparse.Namespace) -> Load:
+    """The load of a case, with what the command line says otherwise."""
+    case = CASES[options.bench]
+    rate = options.rate or case.rate if case.rate else 0.0
+    events = round(rate * options.seconds) if rate else options.events or case.events
+    sessions = options.sessions or case.sessions
+    return Load(case.carries, sessions, events, rate, case.size, options.mic_rate, options.tls)
+
+
 def main() -> None:
     """Measure, print one table, say where and how."""
     options = parse()
@@ -145,18 +167,15 @@ def main() -> None:
     if options.bench == "imports":
         report["seconds"] = imports(max(options.rounds, 11))
     else:
-        paced = options.bench == "paced"
-        load = Load(options.sessions or 1, options.events, tls=options.tls)
-        if paced:
-            events = round(options.rate * options.seconds)
-            load = Load(options.sessions or 200, events, options.rate, options.tls)
+        load = asked(options)
         rounds = run_rounds(wanted(options.only), load, options.rounds)
         results = {name: medians(each) for name, each in rounds.items() if each}
         shape = f"{load.sessions} sessions, {load.events} events each"
-        shape += f", {load.rate:g} a second each" if paced else ", as fast as they come"
+        shape += f", {load.rate:g} a second each" if load.rate else ", as fast as they come"
         shape += ", over TLS" if options.tls else ""
-        print(f"\nCPU us per delivered event, medians of {options.rounds}: {shape}")
-        print(table(results, paced) if results else "nothing measured")
+        what = CASES[options.bench].what
+        print(f"\nCPU us per {what}, medians of {options.rounds}: {shape}")
+        print(table(results) if results else "nothing measured")
         report |= {"medians": results, "rounds": rounds}
     print(f"{where}\n{command}")
     if options.json:

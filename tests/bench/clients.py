@@ -1,7 +1,9 @@
 """One measurement: N sessions of one client library on one event loop, in a fresh process.
 
-Counts calls of a plain synchronous ``bot_response`` handler and the CPU time of this process, user
-and system apart, from the moment when all sessions are up to the last call.  Prints JSON.
+Counts calls of a plain synchronous handler (of ``bot_response``, or of ``bot_voice``, whose PCM it
+reads) and the CPU time of this process, user and system apart, from the moment when all sessions
+are up to the last call.  Upstream, each session awaits ``send_audio`` at its own pace, and the
+clock stops when the server says that every byte has come.  Prints JSON.
 Everything but the library under test is the same for all: anyio runs the loop, each session is one
 task, and the handler notes the time of its call.
 """
@@ -9,15 +11,19 @@ task, and the handler notes the time of its call.
 from __future__ import annotations
 
 import argparse
+import base64
 import functools
 import importlib
 import json
+import operator
 import resource
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
+
+from .audio import pcm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +34,13 @@ LEAD = 0.5  # seconds between "all sessions are up" and the first event
 DIALS = 16  # sessions connecting at the same time
 
 
+# How a handler comes by the sound of a bot_voice: estuary-sdk hands out base64.
+SOUND: dict[str, Callable[[Any], bytes]] = {
+    "ours": operator.attrgetter("pcm"),
+    "sdk": lambda voice: base64.b64decode(voice.audio),
+}
+
+
 class Tally:
     """Handler calls of all sessions, and the CPU time when the first was due and the last came."""
 
@@ -35,12 +48,19 @@ class Tally:
         self.calls: list[list[float]] = [[] for _ in range(sessions)]
         self.missing = sessions * events
         self.finals = 0
+        self.problem = ""
         self.done = anyio.Event()
         self.before = self.after = resource.getrusage(resource.RUSAGE_SELF)
         self.ended = 0.0
 
-    def handler(self, number: int) -> Callable[[Any], None]:
-        """A handler for one session."""
+    def over(self) -> None:
+        """The last event is there."""
+        self.after = resource.getrusage(resource.RUSAGE_SELF)
+        self.ended = time.monotonic()
+        self.done.set()
+
+    def text_handler(self, number: int) -> Callable[[Any], None]:
+        """A handler of tokens for one session."""
         note, clock = self.calls[number].append, time.monotonic
 
         def bot_response(response: Any) -> None:
@@ -49,11 +69,33 @@ class Tally:
             if response.is_final:
                 self.finals += 1
             if not self.missing:
-                self.after = resource.getrusage(resource.RUSAGE_SELF)
-                self.ended = clock()
-                self.done.set()
+                self.over()
 
         return bot_response
+
+    def voice_handler(
+        self, number: int, size: int, sound: Callable[[Any], bytes]
+    ) -> Callable[[Any], None]:
+        """A handler of voice for one session, which looks at every byte of the sound."""
+        note, clock, calls = self.calls[number].append, time.monotonic, self.calls[number]
+
+        def bot_voice(voice: Any) -> None:
+            if sound(voice) != pcm(0, len(calls) * size, size):
+                self.problem = f"session {number}: chunk {len(calls)} is another"
+            note(clock())
+            self.missing -= 1
+            if voice.is_final:
+                self.finals += 1
+            if not self.missing:
+                self.over()
+
+        return bot_voice
+
+    def heard(self, response: Any) -> None:
+        """A handler of what the server says when it has heard everything."""
+        if response.text != "complete":
+            self.problem = response.text
+        self.over()
 
     def delays(self, start: float, rate: float) -> list[float]:
         """Seconds from when each event was due to be sent to when its handler was called."""
@@ -66,36 +108,84 @@ class Tally:
         )
 
 
-async def measure(options: argparse.Namespace) -> dict[str, float]:
-    """Connect all sessions, have the server start, wait for every event."""
-    # estuary-sdk carries no types and need not be installed: looked up by name.
-    library = importlib.import_module(PACKAGES[options.flavour.partition("-")[0]])
-    url = f"http{'s' if options.tls else ''}://127.0.0.1:{options.port}"
-    tally = Tally(options.sessions, options.events)
-    clients: list[Any] = []
-    dialling = anyio.Semaphore(DIALS)
-    all_up = anyio.Event()
+async def speak(client: Any, number: int, start: float, options: argparse.Namespace) -> None:
+    """Say everything of one session, each chunk when it is due; phases are spread evenly."""
+    sessions, size = options.sessions, options.size
+    gap = 1 / (options.rate * sessions) if options.rate else 0.0
+    await anyio.sleep(start - time.monotonic())
+    for turn in range(options.events):
+        if gap:
+            due = start + (turn * sessions + number) * gap
+            await anyio.sleep(max(0.0, due - time.monotonic()))
+        await client.send_audio(pcm(number, turn * size, size))
 
-    async def session(number: int) -> None:
-        config = library.EstuaryConfig(url, "est_bench", "demo", f"p{number}")
-        async with library.EstuaryClient(config) as client:
-            client.on("bot_response", tally.handler(number))
-            async with dialling:
-                await client.connect()
-            clients.append(client)
-            if len(clients) == options.sessions:
-                all_up.set()
-            await tally.done.wait()
 
-    with anyio.fail_after(options.limit):
+class Run:
+    """All sessions of one measurement."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.name = options.flavour.partition("-")[0]
+        # estuary-sdk carries no types and need not be installed: looked up by name.
+        self.library: Any = importlib.import_module(PACKAGES[self.name])
+        self.tally = Tally(options.sessions, options.events)
+        self.clients: list[Any] = []
+        self.start = 0.0
+        self._dialling = anyio.Semaphore(DIALS)
+        self._all_up = anyio.Event()
+        self._started = anyio.Event()
+
+    async def __call__(self) -> None:
+        """Connect all sessions, have the server start, wait for every event."""
         async with anyio.create_task_group() as sessions:
-            for number in range(options.sessions):
-                sessions.start_soon(session, number)
-            await all_up.wait()
-            tally.before = resource.getrusage(resource.RUSAGE_SELF)
-            start = time.monotonic() + LEAD
-            clients[0].send_text(repr(start))
-    return figures(tally, start, options)
+            for number in range(self.options.sessions):
+                sessions.start_soon(self._session, number)
+            await self._all_up.wait()
+            self.tally.before = resource.getrusage(resource.RUSAGE_SELF)
+            self.start = time.monotonic() + LEAD
+            self.clients[0].send_text(repr(self.start))
+            self._started.set()
+
+    async def _session(self, number: int) -> None:
+        carries = self.options.carries
+        async with self.library.EstuaryClient(self._config(number)) as client:
+            self._listen(client, number)
+            async with self._dialling:
+                await client.connect()
+                if carries != "text":
+                    await client.start_voice()
+            self.clients.append(client)
+            if len(self.clients) == self.options.sessions:
+                self._all_up.set()
+            if carries == "upstream":
+                await self._started.wait()
+                await speak(client, number, self.start, self.options)
+            await self.tally.done.wait()
+
+    def _config(self, number: int) -> Any:
+        url = f"http{'s' if self.options.tls else ''}://127.0.0.1:{self.options.port}"
+        more = {"mic_sample_rate": self.options.mic_rate} if self.name == "ours" else {}
+        return self.library.EstuaryConfig(url, "est_bench", "demo", f"p{number}", **more)
+
+    def _listen(self, client: Any, number: int) -> None:
+        tally, options = self.tally, self.options
+        if options.carries == "text":
+            client.on("bot_response", tally.text_handler(number))
+        elif options.carries == "voice":
+            sound = SOUND[self.name]
+            client.on("bot_voice", tally.voice_handler(number, options.size, sound))
+        else:
+            client.on("bot_response", tally.heard)
+
+
+async def measure(options: argparse.Namespace) -> dict[str, float]:
+    """One run, and its figures."""
+    run = Run(options)
+    with anyio.fail_after(options.limit):
+        await run()
+    if run.tally.problem:
+        raise SystemExit(run.tally.problem)
+    return figures(run.tally, run.start, options)
 
 
 def figures(tally: Tally, start: float, options: argparse.Namespace) -> dict[str, float]:
@@ -113,7 +203,7 @@ def figures(tally: Tally, start: float, options: argparse.Namespace) -> dict[str
         "wakes": (tally.after.ru_nvcsw - tally.before.ru_nvcsw) / events,
         "resident_mib": tally.after.ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10)),
     }
-    if options.rate:
+    if options.rate and options.carries != "upstream":  # there the server takes the time
         delays = tally.delays(start, options.rate)
         for percent in (50, 99):
             result[f"delay_p{percent}_ms"] = delays[len(delays) * percent // 100] * 1e3
@@ -128,6 +218,9 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, required=True)
     parser.add_argument("--events", type=int, required=True, help="events for each session")
     parser.add_argument("--rate", type=float, default=0.0, help="as the server's; 0: a burst")
+    parser.add_argument("--carries", choices=["text", "voice", "upstream"], default="text")
+    parser.add_argument("--size", type=int, default=0, help="bytes of PCM in one event")
+    parser.add_argument("--mic-rate", type=int, default=16000, help="Hz")
     parser.add_argument("--tls", action="store_true", help="trust what SSL_CERT_FILE names")
     parser.add_argument("--limit", type=float, default=120.0, help="give up after, s")
     options = parser.parse_args()

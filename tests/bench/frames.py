@@ -5,9 +5,13 @@ Written apart from the packages under test, so that a mistake of theirs cannot h
 
 from __future__ import annotations
 
+import base64
 import json
 
+from .audio import pcm
+
 TOKENS = 40  # token events in one answer; one final event follows them
+CHUNKS = 25  # bot_voice events in one answer: 5 s of speech
 WORDS = (" the", " river", " runs", " on,", " deep", " and", " wide", " again")
 TEXT, CLOSE = 1, 8  # opcodes, RFC 6455, section 5.2
 
@@ -51,6 +55,23 @@ def token_frames(count: int) -> list[bytes]:
     return frames
 
 
+def voice_frames(count: int, size: int) -> list[bytes]:
+    """``count`` bot_voice events of ``size`` bytes of PCM at 16 kHz, 25 to an answer."""
+    frames: list[bytes] = []
+    for number in range(count):
+        answer, index = divmod(number, CHUNKS)
+        payload: dict[str, object] = {
+            "audio": base64.b64encode(pcm(0, number * size, size)).decode(),
+            "message_id": f"6f1c2d9e-0000-4000-8000-{answer:012d}",
+            "chunk_index": index,
+            "is_final": index == CHUNKS - 1,
+            "sample_rate": 16000,
+            "is_interjection": False,
+        }
+        frames.append(event_frame("bot_voice", payload))
+    return frames
+
+
 def take_frame(unread: bytearray) -> tuple[int, bytes] | None:
     """The first whole masked frame of a client, taken out of ``unread``."""
     if len(unread) < 2:
@@ -63,4 +84,6 @@ def take_frame(unread: bytearray) -> tuple[int, bytes] | None:
     mask, masked = unread[begin - 4 : begin], unread[begin : begin + size]
     opcode = unread[0] & 0x0F
     del unread[: begin + size]
-    return opcode, bytes(byte ^ mask[at & 3] for at, byte in enumerate(masked))
+    key = (mask * (size // 4 + 1))[:size]  # as one long number: a loop over bytes is too slow
+    plain = int.from_bytes(masked, "big") ^ int.from_bytes(key, "big")
+    return opcode, plain.to_bytes(size, "big")

@@ -12,6 +12,10 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .cases import Carries
 
 ROOT = Path(__file__).parents[2]
 Figures = dict[str, float]
@@ -27,12 +31,16 @@ class MeasurementError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What the server sends: to ``sessions`` clients ``events`` each, ``rate`` a second (0: as
-    fast as the sockets take them), over TLS or plainly."""
+    """What goes over the wire: with each of ``sessions`` clients ``events`` events (of ``size``
+    bytes of PCM, if it is sound), ``rate`` a second (0: as fast as the sockets take them), over TLS
+    or plainly; ``mic_rate`` is the microphone's rate in Hz, for the library that takes one."""
 
+    carries: Carries
     sessions: int
     events: int
     rate: float = 0.0
+    size: int = 0
+    mic_rate: int = 16000
     tls: bool = False
 
 
@@ -67,13 +75,14 @@ def measure(flavour: str, load: Load) -> Figures:
 
 
 def _measure(flavour: str, load: Load, pem: str) -> Figures:
-    shape: list[object] = ["--events", load.events, "--rate", load.rate]
+    shape: list[object] = ["--carries", load.carries, "--sessions", load.sessions]
+    shape += ["--events", load.events, "--rate", load.rate, "--size", load.size]
     serving = ["--cert", pem] if load.tls else []
-    server = _child("server", "paced" if load.rate else "burst", *shape, *serving)
+    server = _child("server", *shape, *serving)
     try:
         assert server.stdout is not None
         port = server.stdout.readline().strip()
-        shape += ["--port", port, "--sessions", load.sessions]
+        shape += ["--port", port, "--mic-rate", load.mic_rate]
         if load.tls:
             client = _child("clients", flavour, *shape, "--tls", SSL_CERT_FILE=pem)
         else:

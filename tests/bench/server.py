@@ -1,10 +1,11 @@
-"""A raw TCP server that knows just enough of the protocol to stream token events at clients.
+"""A raw TCP server that knows just enough of the protocol to stream at clients and to hear them.
 
 It runs in a process of its own, so that its work is not counted, and it is written to be cheap:
 blocking sockets, frames encoded before the clock starts, one thread.  A client starts the stream
 by sending the text ``<start>``, the moment (``time.monotonic()``, which all processes of a machine
 share) of the first event.  So both sides know when each event is due, and delays need no stamp
-inside the event.
+inside the event.  What clients say is compared with what they should have said, byte for byte; when
+all of it is there, or something is wrong, the first session is told by one ``bot_response``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,22 @@ import ssl
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from .frames import CLOSE, TEXT, event_frame, take_frame, token_frames, write_json, ws_frame
+from .audio import Heard
+from .frames import (
+    CLOSE,
+    TEXT,
+    event_frame,
+    take_frame,
+    token_frames,
+    voice_frames,
+    write_json,
+    ws_frame,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BLOCK = 64  # frames handed to the socket at once in a burst
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -33,13 +48,15 @@ class Peer:
     sock: socket.socket
     unread: bytearray = field(default_factory=bytearray)
     upgraded: bool = False
+    number: int = -1
 
 
 class Server:
     """Accepts clients, lets them in, streams when told, then waits until they have gone."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, hear: Callable[[int, bytes], None]) -> None:
         self._tls = tls
+        self._hear = hear  # takes the number of a session and PCM
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
@@ -91,7 +108,7 @@ class Server:
                 peer.sock.sendall(ws_frame(payload, CLOSE))
                 return False
             if opcode == TEXT:
-                self._packet(peer.sock, payload)
+                self._packet(peer, payload)
         return True
 
     def _upgrade(self, peer: Peer, head: bytes) -> None:
@@ -111,7 +128,7 @@ class Server:
         )
         peer.upgraded = True
 
-    def _packet(self, sock: socket.socket, packet: bytes) -> None:
+    def _packet(self, peer: Peer, packet: bytes) -> None:
         if packet.startswith(b"40/sdk,"):
             player = json.loads(packet[7:])["player_id"]
             info: dict[str, object] = {
@@ -120,13 +137,26 @@ class Server:
                 "character_id": "demo",
                 "player_id": player,
             }
-            self.sessions[int(player[1:])] = sock
-            sock.sendall(ws_frame(b"40/sdk," + write_json({"sid": player})))
-            sock.sendall(event_frame("session_info", info))
+            peer.number = int(player[1:])
+            self.sessions[peer.number] = peer.sock
+            peer.sock.sendall(ws_frame(b"40/sdk," + write_json({"sid": player})))
+            peer.sock.sendall(event_frame("session_info", info))
         elif packet.startswith(b"42/sdk,"):
-            name, *args = json.loads(packet[packet.index(b"[") :])
-            if name == "text":
-                self.start = float(args[0]["text"])
+            begin = packet.index(b"[")
+            name, *args = json.loads(packet[begin:])
+            self._event(peer, name, args)
+            if ack := packet[7:begin]:
+                peer.sock.sendall(ws_frame(b"43/sdk," + ack + b"[]"))
+
+    def _event(self, peer: Peer, name: str, args: list[Any]) -> None:
+        if name == "stream_audio":
+            self._hear(peer.number, base64.b64decode(args[0]["audio"], validate=True))
+        elif name == "text":
+            self.start = float(args[0]["text"])
+        elif name == "start_voice":
+            peer.sock.sendall(event_frame("voice_started", {}))
+        elif name == "stop_voice":
+            peer.sock.sendall(event_frame("voice_stopped", {}))
 
 
 def paced(server: Server, frames: list[bytes], rate: float, start: float) -> list[float]:
@@ -160,32 +190,96 @@ def burst(server: Server, frames: list[bytes], start: float) -> list[float]:
     return [0.0]
 
 
+class Hearing:
+    """What clients say, and how late each event of theirs came."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self.heard = Heard(options.sessions, options.events * options.size)
+        self.arrivals: list[tuple[int, int, float]] = []  # session, first byte, moment
+
+    def take(self, number: int, chunk: bytes) -> None:
+        """One event of a session."""
+        self.arrivals.append((number, self.heard.at[number], time.monotonic()))
+        self.heard.take(number, chunk)
+
+    def report(self, start: float) -> dict[str, float]:
+        """How long events took from when they were due, and how many there were."""
+        report: dict[str, float] = {"frames": len(self.arrivals)}
+        if rate := self._options.rate:
+            sessions, size = self._options.sessions, self._options.size
+            gap = 1 / (rate * sessions)
+            delays = sorted(
+                moment - (start + (at // size * sessions + number) * gap)
+                for number, at, moment in self.arrivals
+            )
+            for percent in (50, 99):
+                report[f"delay_p{percent}_ms"] = delays[len(delays) * percent // 100] * 1e3
+        return report
+
+
+def listen(server: Server, heard: Heard) -> None:
+    """Read until every byte has come, then say so."""
+    while not heard.over:
+        server.poll(None)
+    done: dict[str, object] = {
+        "text": heard.problem or "complete",
+        "is_final": True,
+        "partial": "",
+        "message_id": "heard",
+        "chunk_index": 0,
+        "is_interjection": False,
+    }
+    server.sessions[0].sendall(event_frame("bot_response", done))
+
+
+def stream(server: Server, options: argparse.Namespace, frames: list[bytes]) -> dict[str, float]:
+    """Send all frames; how late the server itself was."""
+    assert server.start is not None
+    if options.rate:
+        late = sorted(paced(server, frames, options.rate, server.start))
+    else:
+        late = burst(server, frames, server.start)
+    return {"late_p99_ms": late[len(late) * 99 // 100] * 1e3, "late_max_ms": late[-1] * 1e3}
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--carries", choices=["text", "voice", "upstream"], required=True)
+    parser.add_argument("--sessions", type=int, required=True)
+    parser.add_argument("--events", type=int, required=True, help="events for each session")
+    parser.add_argument("--rate", type=float, default=0.0, help="a second and session; 0: a burst")
+    parser.add_argument("--size", type=int, default=0, help="bytes of PCM in one event")
+    parser.add_argument("--cert", help="certificate and key in one PEM file: speak TLS")
+    return parser.parse_args()
+
+
 def main() -> None:
     """Print the port, serve one measurement, print how the server itself kept time."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["paced", "burst"])
-    parser.add_argument("--events", type=int, required=True, help="events for each session")
-    parser.add_argument("--rate", type=float, default=25.0, help="events a second and session")
-    parser.add_argument("--cert", help="certificate and key in one PEM file: speak TLS")
-    options = parser.parse_args()
+    options = parse()
     tls = None
     if options.cert:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.cert)
-    frames = token_frames(options.events)
-    server = Server(tls)
+    frames: list[bytes] = []
+    if options.carries == "text":
+        frames = token_frames(options.events)
+    elif options.carries == "voice":
+        frames = voice_frames(options.events, options.size)
+    hearing = Hearing(options)
+    server = Server(tls, hearing.take)
     print(server.port, flush=True)
     while server.start is None:
         server.poll(None)
-    if options.mode == "paced":
-        late = paced(server, frames, options.rate, server.start)
+    if frames:
+        report = stream(server, options, frames)
     else:
-        late = burst(server, frames, server.start)
+        listen(server, hearing.heard)
+        report = hearing.report(server.start)
     used = time.process_time()
     while server.open:
         server.poll(None)
-    late.sort()
-    report = {"late_p99_ms": late[len(late) * 99 // 100] * 1e3, "late_max_ms": late[-1] * 1e3}
     json.dump({**report, "server_cpu_s": used}, sys.stdout)
 
 
