@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import Ack
 from .connection import MAX_EVENTS, Connection
-from .credentials import RENEWED_WITHIN, Credentials, disagreed
+from .credentials import Credentials
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import (
     AckDue,
@@ -29,7 +29,6 @@ from .events import (
     Closed,
     Connected,
     ConnectFailed,
-    CredentialNeeded,
     Dial,
     Disconnected,
     Drop,
@@ -41,12 +40,18 @@ from .events import (
     Settled,
     StateChanged,
 )
-from .intents import RenewAuthentication, SendText
+from .intents import SendText
 from .life import Life
-from .models.session import AuthError, ConnectionState, ErrorEvent, SessionInfo
+from .lines import Lines
+from .models.agents import AgentTurnVoice
+from .models.conversation import BotVoice, InterruptData, SttResponse
+from .models.session import ConnectionState, ErrorEvent, ModerationFlag, SessionInfo
 from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
 from .packing import MAX_AUDIO
+from .playback import Playback
+from .playing import Playing
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
+from .renewing import Renewing
 from .replies import Replies
 from .speaking import Speaking
 from .states import Role, State
@@ -57,7 +62,7 @@ if TYPE_CHECKING:
     from .config import EstuaryConfig
 
 
-class Client(Speaking):
+class Client(Speaking, Playing, Renewing):
     """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint."""
 
     def __init__(self, config: EstuaryConfig, *, seed: int = 0, path: str = "/socket.io/") -> None:
@@ -77,8 +82,11 @@ class Client(Speaking):
             self._say_aloud,
             lambda: self._connection.max_audio if self._connection else MAX_AUDIO,
             self._events.append,
+            self._is_hushed,
         )
         self.voice: Voice = Voice(config, outlet)
+        self.playback: Playback = Playback(config, self._events.append)
+        self._lines = Lines(self._send_line, self._events.append, self.playback)
         self._credentials = Credentials()
         self._credential_due = False
         self._renewal = 0
@@ -181,38 +189,6 @@ class Client(Speaking):
         while (timer := self._timers.pop_due(now)) is not None:
             self._expire(timer)
 
-    def credential(
-        self, link: int, token: str, player_id: str, lifetime: float, *, now: float
-    ) -> None:
-        """What CredentialNeeded asked for: a token for `player_id`, good for `lifetime` seconds."""
-        now = self._tick(now)
-        if not self._credential_due or link != self.link:
-            return
-        try:
-            self._credentials.take(token, player_id, lifetime, now)
-        except EstuaryError as error:
-            return self.credential_failed(link, error, now=now)
-        self._credential_due = False
-        assert self._connection is not None  # It is due to one.
-        if self._connection.state is State.IDLE:
-            self._connection.authorize(self._credentials.auth(self.config.auth()))
-            self._commands.append(self._way())
-        elif self._connection.state is State.READY:
-            self._renewal = self._say(RenewAuthentication(token), RENEWED_WITHIN)
-            self._timers.start(Timer.RENEW, self._credentials.renew_at)
-
-    def credential_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
-        """There is no credential."""
-        now = self._tick(now)
-        if self._credential_due and link == self.link:
-            self._credential_due = False
-            assert self._connection is not None  # It is due to one.
-            if self._connection.state is State.IDLE:
-                self._connection.refused(error, now=now)
-                self._collect()
-            else:
-                self._expel(error.message)
-
     # --- inputs: the user ------------------------------------------------------------------
 
     def connect(self, *, now: float) -> None:
@@ -305,6 +281,7 @@ class Client(Speaking):
         receipt = self._connection.submit(message, now=self._now, ack_within=ack_within)
         self._receipts = max(self._receipts, receipt)
         self._replies.submitted(message, self._now)
+        self._heed(message)
         return receipt
 
     def _say_aloud(self, pcm: bytes, seconds: float, live: bool, always: bool) -> int:
@@ -329,12 +306,21 @@ class Client(Speaking):
             event = told.popleft()
             handler = _HANDLERS.get(type(event))
             if handler is None:
-                self._events.append(event)
-                self._replies.observe(event, self._now)
+                self._pass_on(event)
             else:
                 handler(self, event)
         if asking:
             self._send_waiting()
+
+    def _pass_on(self, event: Any) -> None:
+        self._events.append(event)
+        self._replies.observe(event, self._now)
+        if self._lines:
+            self._lines.observe(event, self._now)
+            self._rearm_lines()
+
+    def _tell(self, event: Any) -> None:
+        self._events.append(event)
 
     def _on_server_error(self, message: ErrorEvent) -> None:
         found = {"code": message.error, "message_id": message.message_id}
@@ -367,10 +353,7 @@ class Client(Speaking):
         self.voice.told(message)
 
     def _on_ack_settled(self, settled: AckSettled) -> None:
-        if settled.receipt == self._renewal:
-            if disagreed(settled):
-                self._expel("the server did not agree to it")
-        elif not self.voice.acked(settled.receipt, settled.outcome):
+        if not self._is_renewal(settled) and not self.voice.acked(settled.receipt, settled.outcome):
             self._events.append(settled)
 
     def _on_ready(self, ready: Ready) -> None:
@@ -415,6 +398,8 @@ class Client(Speaking):
             self._events.append(Fault(closed.error))
         self._replies.lost(closed.error.message)
         self._rearm_replies()
+        self._lines.lost()
+        self._rearm_lines()
         self.voice.fell(again and ENDINGS[closed.cause].voice_resumes)
         if again:
             self._retry(closed.error)
@@ -445,20 +430,6 @@ class Client(Speaking):
     def _way(self) -> Dial:
         to = self.config
         return Dial(self.link, to.host, to.port, to.secure, to.target(self._path))
-
-    def _ask_for_credential(self) -> None:
-        self._credential_due = True
-        self._events.append(CredentialNeeded(self.link))
-
-    def _expel(self, why: str) -> None:
-        """The session may not go on under the old credential (PROTOCOL 1.6)."""
-        if not self.is_connected:
-            return  # It is going already.
-        assert self._connection is not None  # It is connected.
-        self._events.append(AuthError("credential_renewal_failed"))
-        text = f"the credential could not be renewed: {why}"
-        self._connection.close(now=self._now, cause=Cause.CREDENTIAL, text=text)
-        self._collect()
 
     def _retry(self, error: EstuaryError) -> None:
         config = self.config
@@ -505,6 +476,10 @@ class Client(Speaking):
         elif timer is Timer.REPLY:
             self._replies.expire(self._now)
             self._send_waiting()
+        elif timer is Timer.LINE:
+            self._lines.expire(self._now)
+            self._collect()
+            self._rearm_lines()
         elif timer is Timer.RENEW:
             self._renew()
         elif self._credential_due:
@@ -518,15 +493,6 @@ class Client(Speaking):
             error = EstuaryError(text, ErrorCode.CONNECTION_TIMEOUT)
             self._connection.refused(error, now=self._now)
             self._collect()
-
-    def _renew(self) -> None:
-        """Ask for the next credential; the second time it is too late."""
-        if self._credential_due:
-            self._credential_due = False
-            self._expel("the token provider did not answer in time")
-        elif self.is_connected:
-            self._ask_for_credential()
-            self._timers.start(Timer.RENEW, self._credentials.until)
 
     def _set_state(self, state: ConnectionState) -> None:
         self.state = state
@@ -568,5 +534,10 @@ _HANDLERS: dict[type, Any] = {
     Ready: Client._on_ready,
     Closed: Client._on_closed,
     AckSettled: Client._on_ack_settled,
+    BotVoice: Client._on_bot_voice,
+    AgentTurnVoice: Client._on_agent_voice,
+    SttResponse: Client._on_heard,
+    InterruptData: Client._on_interrupt,
+    ModerationFlag: Client._on_flag,
     **dict.fromkeys((VoiceStarted, VoiceStopped, VoiceError, VoiceTimeout), Client._on_voice),
 }

@@ -131,6 +131,11 @@ class Connection:
         return bool(self._outbox)
 
     @property
+    def under_way(self) -> tuple[str, ...]:
+        """The messages whose text has not ended, and the last one whose text has."""
+        return self._transcript.under_way
+
+    @property
     def max_audio(self) -> int:
         """The most bytes of PCM that one frame may carry."""
         return max_audio(self.handshake)

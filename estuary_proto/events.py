@@ -212,7 +212,8 @@ class AudioDropped(Event):
     """Audio that was not sent: `seconds` of it in `frames` pieces, told once for many (API 5).
 
     `reason`: "backlog" (live audio that grew too old in front of a slow connection), "button_up",
-    "muted", "not_started" (its turn did not begin) or "connection_lost".
+    "muted", "suppressed" (the character was heard), "not_started" (its turn did not begin) or
+    "connection_lost".
     """
 
     NAME: ClassVar[str] = "audio_dropped"
@@ -230,12 +231,76 @@ class VoiceSettled(Event):
 
 
 @event
+class PlaybackStarted(Event):
+    """The voice of this message has begun to be heard: whoever plays it said so."""
+
+    NAME: ClassVar[str] = "playback_started"
+    message_id: str
+
+
+@event
+class PlaybackComplete(Event):
+    """The voice of this message is no longer heard; `interrupted` when it was cut short."""
+
+    NAME: ClassVar[str] = "playback_complete"
+    message_id: str
+    interrupted: bool = False
+
+
+@event
 class ListenerOverflow(Event):
     """A listener of `event` was too slow: `dropped` events have been left out for it so far."""
 
     NAME: ClassVar[str] = "listener_overflow"
     event: str
     dropped: int
+
+
+# --- of lines that a character is given to say -------------------------------------------------
+
+
+class LinesEnd(Enum):
+    """How scripted lines ended; each script ends exactly once."""
+
+    FINISHED = "finished"
+    """All have been said."""
+    STOPPED = "stopped"
+    """The user stopped them."""
+    INTERRUPTED = "interrupted"
+    """Somebody interrupted a line, or moderation took it back."""
+    DISCONNECTED = "disconnected"
+    """The connection ended."""
+    FAILED = "failed"
+    """The server took no more: the quota is used up."""
+
+
+class Steer(Enum):
+    """What can be done with lines that are being said."""
+
+    PAUSE = "pause"
+    """No further line after this one."""
+    RESUME = "resume"
+    SKIP = "skip"
+    """Cut this line short and go on with the next."""
+    STOP = "stop"
+    """Cut this line short and end."""
+
+
+@event
+class LineStarted(Event):
+    """Line number `index`, counted from 0, of a script has been sent."""
+
+    script: int
+    index: int
+
+
+@event
+class LinesEnded(Event):
+    """A script is over, `said` of its lines were said to their ends."""
+
+    script: int
+    end: LinesEnd
+    said: int
 
 
 # --- of replies -------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ class Timer(Enum):
     """The earliest acknowledgement that is still awaited."""
     REPLY = "reply"
     """The earliest answer that somebody still waits for."""
+    LINE = "line"
+    """The next scripted line is due, or the one that is being said is overdue."""
     RENEW = "renew"
     """Client: the credential should be renewed, or the answer to that is overdue. Gateway: it has
     lapsed."""

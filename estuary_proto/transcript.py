@@ -60,6 +60,12 @@ class Transcript:
         self._mode: TextMode = mode
         self._open: dict[str, _Message] = {}
         self._redacted: dict[str, None] = {}
+        self._latest = ""
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """The messages that have not ended, and the one that ended last."""
+        return tuple(key for key in {**self._open, self._latest: None} if key)
 
     def feed(self, chunk: ResponseChunk) -> Assembled | None:
         """Add a chunk; None when its message was redacted.
@@ -76,6 +82,7 @@ class Transcript:
                 del self._open[next(iter(self._open))]
         if chunk.is_final:
             del self._open[key]
+            self._latest = key
             piece, replaces, tags = _finish(message, chunk)
         else:
             piece, replaces, tags = _extend(message, chunk)

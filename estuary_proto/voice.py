@@ -43,6 +43,9 @@ CLOSED_WITHIN: Final = 2.0
 REPORTED_AFTER: Final = 1.0
 """Seconds of audio that may be dropped before it is told; told earlier when it flows again."""
 
+_EXPECTED: Final = frozenset({"muted", "suppressed"})
+"""Dropped because it was to be: told when it is over."""
+
 PUSH_TO_TALK: Final = "push_to_talk"
 
 
@@ -77,6 +80,8 @@ class Outlet(NamedTuple):
     """The most bytes of PCM that one frame may carry to this server."""
     tell: Callable[[Any], None]
     """An event for the user."""
+    hushed: Callable[[], bool]
+    """Whether the microphone hears the character, and is shut for that."""
 
 
 class Voice:
@@ -202,6 +207,12 @@ class Voice:
         if self.is_muted or turn is None:
             self._drop("muted" if self.is_muted else "button_up", self._seconds(pcm))
             return 0
+        if self._out.hushed():
+            self._drop("suppressed", self._seconds(pcm))
+            self._odd = (self._odd + pcm)[(len(self._odd) + len(pcm)) & ~1 :]
+            return 0
+        if "suppressed" in self._dropped:
+            self._report()
         try:
             return self._take(pcm, turn, live)
         except SendBlocked:
@@ -492,7 +503,7 @@ class Voice:
     def _drop(self, reason: str, seconds: float, frames: int = 1) -> None:
         before, count = self._dropped.get(reason, (0.0, 0))
         self._dropped[reason] = (before + seconds, count + frames)
-        if reason != "muted" and before + seconds >= REPORTED_AFTER - ROUNDING:
+        if reason not in _EXPECTED and before + seconds >= REPORTED_AFTER - ROUNDING:
             self._report()
 
     def _report(self) -> None:

@@ -32,13 +32,14 @@ from .forms import dumps, error_form, form, message_form, quoted
 from .masking import Mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..config import EstuaryConfig
     from ..errors import EstuaryError
-    from ..events import Dial, Drop, HangUp
+    from ..events import Dial, Drop, HangUp, Steer
     from ..intents import SendText
     from ..models.session import ConnectionState, SessionInfo, VoiceMode
+    from ..playback import Playback
     from ..timers import Deadline
     from ..voice import Voice
 
@@ -132,6 +133,11 @@ class Recorder:
     def voice(self) -> Voice:
         """See `Client.voice`."""
         return self._client.voice
+
+    @property
+    def playback(self) -> Playback:
+        """See `Client.playback`."""
+        return self._client.playback
 
     def wants_write(self, link: int) -> bool:
         """See `Client.wants_write`."""
@@ -321,6 +327,40 @@ class Recorder:
             now, entry, lambda: self._client.send_audio(pcm, now=now, live=live)
         )
         return receipt
+
+    def playback_started(self, message_id: str, *, now: float) -> None:
+        """See `Client.playback_started`."""
+        entry = {"in": "playback_started", "message_id": form(message_id, self._mask)}
+        self._told(now, entry, lambda: self._client.playback_started(message_id, now=now))
+
+    def say_lines(
+        self,
+        lines: Sequence[str],
+        *,
+        now: float,
+        gap: float = 0.0,
+        line_timeout: float = 30.0,
+        text_only: bool = False,
+        loop: bool = False,
+    ) -> int:
+        """See `Client.say_lines`."""
+        how = {"gap": gap, "line_timeout": line_timeout, "text_only": text_only, "loop": loop}
+        # A list is told from a lone text, which is refused.
+        said = lines if isinstance(lines, str) else list(lines)
+        entry = {"in": "say_lines", "lines": form(said, self._mask), "how": form(how, self._mask)}
+        number: int = self._told(
+            now,
+            entry,
+            lambda: self._client.say_lines(
+                said, now=now, gap=gap, line_timeout=line_timeout, text_only=text_only, loop=loop
+            ),
+        )
+        return number
+
+    def steer(self, script: int, what: Steer, *, now: float) -> None:
+        """See `Client.steer`."""
+        entry = {"in": "steer", "script": script, "what": form(what, self._mask)}
+        self._told(now, entry, lambda: self._client.steer(script, what, now=now))
 
     # --- writing ---------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import EstuaryConfig, RetryConfig, SessionCapabilities
 from ..errors import EstuaryError
+from ..events import Steer
 from ..models.session import VoiceMode
 from .forms import ODD, error_of, message_of, value_of
 from .reading import Entry, Kind, bad_line, read
@@ -253,6 +254,21 @@ def _send_audio(recorder: Recorder, data: dict[str, Any], now: float) -> Callabl
     return lambda: recorder.send_audio(pcm, now=now, live=live)
 
 
+def _playback_started(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    message_id = value_of(data["message_id"])
+    return lambda: recorder.playback_started(message_id, now=now)
+
+
+def _say_lines(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    lines, how = value_of(data["lines"]), value_of(data["how"])
+    return lambda: recorder.say_lines(lines, now=now, **how)
+
+
+def _steer(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    script, what = data["script"], Steer(data["what"])
+    return lambda: recorder.steer(script, what, now=now)
+
+
 def _next_frame(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
     link = data["link"]
     return lambda: recorder.next_frame(link)
@@ -282,6 +298,9 @@ _INPUTS: dict[str, Verb] = {
     "release": _plain("release"),
     "mute": _mute,
     "send_audio": _send_audio,
+    "playback_started": _playback_started,
+    "say_lines": _say_lines,
+    "steer": _steer,
 }
 _PULLS: dict[str, Verb] = {
     "frame": _next_frame,

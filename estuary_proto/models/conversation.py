@@ -57,7 +57,8 @@ class BotVoice(Audible):
 
     `audio` is base64, `pcm` the same decoded: PCM16 mono at `sample_rate` Hz, or at the configured
     output rate where that is None. Over LiveKit there is no audio in it, and the last piece may be
-    empty as well. `timestamp` is the server's.
+    empty as well. `timestamp` is the server's. `late` is True when its message was interrupted
+    before it came: it shall not be played. That is found here and never travels.
     """
 
     NAME: ClassVar[str] = "bot_voice"
@@ -72,6 +73,7 @@ class BotVoice(Audible):
     timestamp: float | None = None
     is_interjection: bool = False
     pcm: bytes = field(default=b"", init=False, compare=False, repr=False)
+    late: bool = field(default=False, init=False, compare=False)
 
 
 @model

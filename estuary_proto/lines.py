@@ -1,0 +1,284 @@
+"""Lines that the character is given to say, one after the other (PROTOCOL 2 `say_line`, 8.2).
+
+Two lines in a row cut each other on the server, so each is sent when the one before has been heard:
+
+1. The message of a line is the first new one whose text begins as the line does.
+2. A line is over when its text is final and its voice has been heard: as the player says, else for
+   as long as its samples last. Without a voice it is over `VOICE_DUE` after its final text, at once
+   where none was asked for.
+3. A line of which nothing is seen for `patience` seconds is over as well.
+4. An interruption that is not ours ends all of them, as does a redaction, a used up quota and the
+   end of the connection.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import LocalProtocolError, SendBlocked
+from .events import LinesEnd, LinesEnded, LineStarted, Steer, Writable
+from .intents import Interrupt, SayLine
+from .models.conversation import BotResponse, BotVoice, InterruptData
+from .models.session import ModerationFlag, QuotaExceededData
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .playback import Playback
+
+VOICE_DUE: Final = 2.0
+"""Seconds after a final text within which the first sound of it comes, if any."""
+
+_NEVER: Final = float("inf")
+
+
+class _Line:
+    __slots__ = ("final_at", "message_id", "seen_at", "text")
+
+    def __init__(self, text: str, now: float) -> None:
+        self.text = text
+        self.message_id: str | None = None
+        self.seen_at = now
+        self.final_at: float | None = None
+
+
+class Lines:
+    """One script at a time. `send` sends a message, `tell` takes events for the user."""
+
+    def __init__(
+        self,
+        send: Callable[[Any], object],
+        tell: Callable[[Any], None],
+        playback: Playback,
+    ) -> None:
+        self._send = send
+        self._tell = tell
+        self._playback = playback
+        self._number = 0
+        self._texts: tuple[str, ...] = ()
+        self._line: _Line | None = None
+        self._next = 0
+        self._said = 0
+        self._ready_at = 0.0
+        self._paused = False
+        self._blocked = False
+        self._gap = self._patience = 0.0
+        self._text_only = self._loop = False
+        self._before: str | None = None
+        self._cuts = 0
+
+    def __bool__(self) -> bool:
+        """True while there is something to say."""
+        return bool(self._texts)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` has something to do."""
+        if not self._texts:
+            return None
+        at = self._over_at() if self._line is not None else self._ready_at
+        return None if at == _NEVER or (self._line is None and self._waits) else at
+
+    @property
+    def _waits(self) -> bool:
+        return self._paused or self._blocked
+
+    # --- what the user wants ---------------------------------------------------------------
+
+    def start(
+        self,
+        lines: Sequence[str],
+        *,
+        now: float,
+        gap: float,
+        patience: float,
+        text_only: bool,
+        loop: bool,
+    ) -> int:
+        """Begin to say these; returns the number that LinesEnded will carry."""
+        texts = check_lines(lines, gap, patience)
+        if self._texts:
+            raise LocalProtocolError(
+                "lines are being said already; stop them first, or wait for their end"
+            )
+        self._number += 1
+        self._texts, self._text_only, self._loop = texts, text_only, loop
+        self._gap, self._patience = gap, patience
+        self._next = self._said = 0
+        self._line = self._before = None
+        self._paused = self._blocked = False
+        self._cuts = 0
+        self._ready_at = now
+        self._go_on(now)
+        return self._number
+
+    def steer(self, number: int, what: Steer, now: float) -> None:
+        """Do something with a script; nothing when it is over."""
+        if number != self._number or not self._texts:
+            return
+        line = self._line
+        if what is Steer.PAUSE:
+            self._paused = True
+        elif what is Steer.RESUME:
+            self._paused = False
+        elif what is Steer.STOP:
+            self._end(LinesEnd.STOPPED)
+            self._cut(line)
+        elif line is not None:
+            self._done(now)
+            self._ready_at = now
+            self._cut(line)
+        else:  # Between two lines: the next one is left out.
+            self._next += 1
+            self._ready_at = now
+        self._go_on(now)
+
+    def _cut(self, line: _Line | None) -> None:
+        """Ask the server to stop this line; what it then tells is no surprise."""
+        if line is not None:
+            with suppress(SendBlocked):
+                self._send(Interrupt(line.message_id))
+                self._cuts += 1
+
+    # --- what comes ------------------------------------------------------------------------
+
+    def observe(self, event: Any, now: float) -> None:
+        """Something has come that may concern the line."""
+        observer = _OBSERVERS.get(type(event))
+        if observer is not None:
+            observer(self, event, now)
+            self._go_on(now)
+
+    def _response(self, response: BotResponse, now: float) -> None:
+        line = self._line
+        if line is None or response.is_interjection:
+            return
+        if line.message_id is None:
+            start = response.text.strip()
+            if not start or response.message_id == self._before or not line.text.startswith(start):
+                return
+            line.message_id = response.message_id
+        if response.message_id == line.message_id:
+            line.seen_at = now
+            if response.is_final:
+                line.final_at = now
+
+    def _voice(self, voice: BotVoice, now: float) -> None:
+        if self._line is not None and voice.message_id == self._line.message_id:
+            self._line.seen_at = now
+
+    def _interrupted(self, data: InterruptData, now: float) -> None:
+        line, named = self._line, data.message_id
+        if line is None or named is None or named != line.message_id:
+            ours = self._cuts > 0
+            self._cuts -= ours
+            if ours or line is None or named is not None:
+                return
+        self._end(LinesEnd.INTERRUPTED)
+
+    def _redacted(self, flag: ModerationFlag, now: float) -> None:
+        line = self._line
+        if line is not None and flag.action == "redacted" and flag.message_id == line.message_id:
+            self._end(LinesEnd.INTERRUPTED)
+
+    def _quota(self, quota: QuotaExceededData, now: float) -> None:
+        self._end(LinesEnd.FAILED)
+
+    def _writable(self, writable: Writable, now: float) -> None:
+        self._blocked = False
+
+    def interrupt(self, message_id: str | None) -> None:
+        """The user interrupts: this message, or whatever is being said."""
+        line = self._line
+        if line is not None and message_id in (None, line.message_id):
+            self._end(LinesEnd.INTERRUPTED)
+
+    def lost(self) -> None:
+        """The connection is over."""
+        self._end(LinesEnd.DISCONNECTED)
+
+    def expire(self, now: float) -> None:
+        """Go on with what is due."""
+        self._go_on(now)
+
+    # --- from line to line -----------------------------------------------------------------
+
+    def _over_at(self) -> float:
+        """When the line that is being said is over, as far as is known (rules 2 and 3)."""
+        line = self._line
+        assert line is not None  # It was asked about one.
+        lost_at = line.seen_at + self._patience
+        if line.final_at is None or line.message_id is None:
+            return lost_at
+        if self._text_only:
+            return line.final_at
+        heard = self._playback.over_at(line.message_id)
+        if heard is not None:
+            return heard
+        if self._playback.state_of(line.message_id) is None:
+            return line.final_at + VOICE_DUE
+        return lost_at
+
+    def _go_on(self, now: float) -> None:
+        if self._line is not None and self._over_at() <= now:
+            self._said += 1
+            self._done(now)
+        if not self._texts or self._line is not None or self._waits or now < self._ready_at:
+            return
+        if self._next == len(self._texts) and self._loop:
+            self._next = 0
+        if self._next >= len(self._texts):
+            self._end(LinesEnd.FINISHED)
+            return
+        text = self._texts[self._next]
+        try:
+            self._send(SayLine(text, self._text_only))
+        except SendBlocked:
+            self._blocked = True
+            return
+        self._line = _Line(text.strip(), now)
+        self._tell(LineStarted(self._number, self._next))
+
+    def _done(self, now: float) -> None:
+        assert self._line is not None  # It is the one that is done.
+        self._before = self._line.message_id or self._before
+        self._line = None
+        self._next += 1
+        # Behind the last line there is no pause.
+        last = self._next == len(self._texts) and not self._loop
+        self._ready_at = now if last else now + self._gap
+
+    def _end(self, end: LinesEnd) -> None:
+        if self._texts:
+            self._texts, self._line = (), None
+            self._tell(LinesEnded(self._number, end, self._said))
+
+
+_OBSERVERS: dict[type, Any] = {
+    BotResponse: Lines._response,
+    BotVoice: Lines._voice,
+    InterruptData: Lines._interrupted,
+    ModerationFlag: Lines._redacted,
+    QuotaExceededData: Lines._quota,
+    Writable: Lines._writable,
+}
+
+
+def check_lines(lines: Sequence[str], gap: float, patience: float) -> tuple[str, ...]:
+    """The lines; LocalProtocolError for what cannot be said."""
+    if isinstance(lines, str):
+        raise LocalProtocolError("lines is one str: give a list of them")
+    texts = tuple(lines)
+    if not texts:
+        raise LocalProtocolError("lines is empty: give one line or more")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise LocalProtocolError(f"lines[{number}] is {type(text).__name__}, not str")
+        if not text.strip():
+            raise LocalProtocolError(f"lines[{number}] is blank: there is nothing to say")
+    if not 0 <= gap < _NEVER:
+        raise LocalProtocolError(f"gap is {gap!r}: give seconds, 0 or more")
+    if not 0 < patience < _NEVER:
+        raise LocalProtocolError(f"line_timeout is {patience!r}: give seconds above 0")
+    return texts
