@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from estuary_anyio.reply import (
         Reply,
     )
+    from estuary_anyio.script import (
+        Script,
+    )
     from estuary_anyio.streams import (
         EventStream,
     )
@@ -53,8 +56,11 @@ if TYPE_CHECKING:
         Connected,
         Disconnected,
         Fault,
+        LinesEnd,
         ListenerOverflow,
         Outcome,
+        PlaybackComplete,
+        PlaybackStarted,
         Reconnecting,
         ReplyEnd,
         StateChanged,
@@ -116,6 +122,9 @@ if TYPE_CHECKING:
         decode_pcm,
         encode_pcm,
     )
+    from estuary_proto.playback import (
+        PlaybackState,
+    )
     from estuary_proto.version import (
         __version__,
     )
@@ -125,7 +134,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.receipt": ("Receipt",),
     "estuary_anyio.reply": ("Reply",),
     "estuary_anyio.streams": ("EventStream",),
+    "estuary_anyio.script": ("Script",),
     "estuary_anyio.voices": ("ReplyVoice",),
+    "estuary_proto.playback": ("PlaybackState",),
     "estuary_proto.config": (
         "EstuaryConfig",
         "RetryConfig",
@@ -147,8 +158,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Connected",
         "Disconnected",
         "Fault",
+        "LinesEnd",
         "ListenerOverflow",
         "Outcome",
+        "PlaybackComplete",
+        "PlaybackStarted",
         "Reconnecting",
         "ReplyEnd",
         "StateChanged",
@@ -247,6 +261,7 @@ __all__ = [
     "EventStream",
     "Fault",
     "InterruptData",
+    "LinesEnd",
     "ListenerOverflow",
     "LiveKitError",
     "LiveKitReady",
@@ -264,6 +279,9 @@ __all__ = [
     "ModerationWarning",
     "MotiveUpdated",
     "Outcome",
+    "PlaybackComplete",
+    "PlaybackStarted",
+    "PlaybackState",
     "PoseBone",
     "QuotaExceeded",
     "QuotaExceededData",
@@ -275,6 +293,7 @@ __all__ = [
     "ReplyTimeout",
     "ReplyVoice",
     "RetryConfig",
+    "Script",
     "SendBlocked",
     "SessionCapabilities",
     "SessionInfo",

@@ -24,6 +24,8 @@ from estuary_proto.events import (
     Connected,
     ConnectFailed,
     CredentialNeeded,
+    LinesEnded,
+    LineStarted,
     Outcome,
     ReplyEnded,
     ReplyPart,
@@ -35,12 +37,14 @@ from estuary_proto.events import (
 from estuary_proto.intents import Interrupt, SayLine, SendText
 
 from .backends import current_backend
+from .directing import Directing
 from .listeners import Listener, Listeners
 from .listening import Listening
 from .proxy import parse_proxy
 from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
+from .seeing import Seeing
 from .speaking import Speaking
 from .threads import check_thread, get_ident
 from .tokens import provide
@@ -77,7 +81,7 @@ class _Attempt:
         """True when somebody has been given its session."""
 
 
-class EstuaryClient(Listening, Speaking):
+class EstuaryClient(Listening, Speaking, Seeing, Directing):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -498,6 +502,8 @@ class EstuaryClient(Listening, Speaking):
                 del self._replies[event.reply]
         elif kind is VoiceSettled:
             self._voice_settled(event)
+        elif kind in _OF_SCRIPTS:
+            self._tell_script(event)
         elif kind is Writable:
             self._voice_moved()
         elif kind is CredentialNeeded:
@@ -533,7 +539,8 @@ class EstuaryClient(Listening, Speaking):
 
 
 _OF_REPLIES = frozenset({ReplyStarted, ReplyPart, ReplyEnded})
-_NOT_FOR_ALL = _OF_REPLIES | {
+_OF_SCRIPTS = frozenset({LineStarted, LinesEnded})
+_NOT_FOR_ALL = _OF_REPLIES | _OF_SCRIPTS | {
     Settled, ConnectFailed, Connected, Writable, AckSettled, VoiceSettled, CredentialNeeded
 }  # fmt: skip
 """What somebody in particular waits for; everything else goes to the listeners as it is."""

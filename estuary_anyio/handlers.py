@@ -8,7 +8,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from estuary_proto.errors import EstuaryError
-    from estuary_proto.events import AudioDropped, ListenerOverflow
+    from estuary_proto.events import (
+        AudioDropped,
+        ListenerOverflow,
+        PlaybackComplete,
+        PlaybackStarted,
+    )
     from estuary_proto.messages import UnknownEvent
     from estuary_proto.models import (
         AgentConversationComplete,
@@ -211,14 +216,20 @@ class Register(Protocol):
     def __call__(self, name: Literal["livekit_ready"]) -> By[LiveKitReady]: ...
     @overload
     def __call__(
-        self,
-        name: Literal["playback_started", "playback_complete", "bot_audio_level"],
-        handler: To[Any],
-    ) -> To[Any]: ...
+        self, name: Literal["playback_started"], handler: To[PlaybackStarted]
+    ) -> To[PlaybackStarted]: ...
+    @overload
+    def __call__(self, name: Literal["playback_started"]) -> By[PlaybackStarted]: ...
     @overload
     def __call__(
-        self, name: Literal["playback_started", "playback_complete", "bot_audio_level"]
-    ) -> By[Any]: ...
+        self, name: Literal["playback_complete"], handler: To[PlaybackComplete]
+    ) -> To[PlaybackComplete]: ...
+    @overload
+    def __call__(self, name: Literal["playback_complete"]) -> By[PlaybackComplete]: ...
+    @overload
+    def __call__(self, name: Literal["bot_audio_level"], handler: To[Any]) -> To[Any]: ...
+    @overload
+    def __call__(self, name: Literal["bot_audio_level"]) -> By[Any]: ...
 
     # --- the rest -----------------------------------------------------------------------------
 

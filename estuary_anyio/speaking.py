@@ -29,6 +29,7 @@ class Speaking(Driving):
     """Voice over the WebSocket, continuous or push-to-talk. It opens no device: it takes PCM."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._requests: dict[int, _Request] = {}
         self._stirred: anyio.Event | None = None
 

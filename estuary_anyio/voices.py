@@ -45,6 +45,8 @@ class ReplyVoice(EventStream[BotVoice]):
 
     def _hear(self, voice: BotVoice) -> None:
         mine = self._reply.message_id
+        if voice.late:
+            return
         if mine is None or voice.message_id == mine:
             super().put(voice)  # Whose it is may still turn out.
             if mine is not None and voice.is_final:
