@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from . import connecting, keeping, listening, talking  # noqa: F401  They declare the claims.
+from . import connecting, keeping, listening, speaking, talking  # noqa: F401  They declare the claims.
 from .claims import CLAIMS, Claim
 from .table import LOOPS, TABLE, Outcomes, table
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from . import connecting, control, keeping, listening, talking  # noqa: F401  They declare the claims.
+from . import connecting, control, keeping, listening, speaking, talking  # noqa: F401  They declare the claims.
 from .claims import CLAIMS, CONTROLS, Subject
 
 HELD = "it held"
