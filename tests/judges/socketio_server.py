@@ -18,6 +18,8 @@ from hypercorn.config import Config
 
 sio = socketio.AsyncServer(async_mode="asgi", ping_interval=0.3, ping_timeout=5)
 seen: dict[str, list[Any]] = {"texts": [], "left": [], "acks": []}
+heard: dict[str, list[Any]] = {}
+"""All that each client has sent: (event, arguments)."""
 numbers = 0
 
 
@@ -30,6 +32,10 @@ async def say(sid: str, text: str, **more: Any) -> None:
     numbers += 1
     fields = {"text": text, "is_final": True, "message_id": f"m{numbers}", **more}
     await tell(sid, "bot_response", fields)
+
+
+def note(event: str, sid: str, *data: Any) -> None:
+    heard.setdefault(sid, []).append((event, *data))
 
 
 async def stream(sid: str) -> None:
@@ -69,6 +75,10 @@ async def report(sid: str) -> None:
     await say(sid, json.dumps(seen))
 
 
+async def mine(sid: str) -> None:
+    await say(sid, json.dumps(heard.pop(sid)[:-1]))
+
+
 async def kick(sid: str) -> None:
     await sio.disconnect(sid, namespace="/sdk")
 
@@ -77,7 +87,7 @@ async def close(sid: str) -> None:
     await sio.eio.disconnect(sio.manager.eio_sid_from_sid(sid, "/sdk"))
 
 
-ACTS = {f.__name__: f for f in (stream, delta, ack, binary, large, report, kick, close)}
+ACTS = {f.__name__: f for f in (stream, delta, ack, binary, large, report, mine, kick, close)}
 
 
 @sio.on("connect", namespace="/sdk")
@@ -95,17 +105,22 @@ async def connect(sid: str, environ: Any, auth: dict[str, Any]) -> None:
 @sio.on("text", namespace="/sdk")
 async def text(sid: str, data: dict[str, Any]) -> None:
     seen["texts"].append(data["text"])
+    note("text", sid, data)
     act = ACTS.get(data["text"])
-    if act is None:
+    if data["text"].startswith("fire "):
+        for name, *args in json.loads(data["text"].removeprefix("fire ")):
+            await sio.emit(name, tuple(args), to=sid, namespace="/sdk")
+    elif act is None:
         await say(sid, data["text"])
     else:
         await act(sid)
 
 
-@sio.on("start_voice", namespace="/sdk")
-@sio.on("stop_voice", namespace="/sdk")
-async def voice(sid: str, data: Any = None) -> None:
-    """Acknowledged when it returns, and in no other way."""
+@sio.on("*", namespace="/sdk")
+async def other(event: str, sid: str, *data: Any) -> Any:
+    """Acknowledged when it returns, and voice in no other way."""
+    note(event, sid, *data)
+    return {"ok": True} if event == "renew_authentication" else None
 
 
 @sio.on("disconnect", namespace="/sdk")

@@ -11,7 +11,12 @@ from estuary_proto.errors import LocalProtocolError, SendBlocked
 from estuary_proto.events import LinesEnd, LinesEnded, LineStarted, Steer
 from estuary_proto.intents import AudioPlaybackComplete, Interrupt, SayLine, SendText
 from estuary_proto.lines import VOICE_DUE
-from estuary_proto.models.conversation import BotVoice, InterruptData, ResponseChunk
+from estuary_proto.models.conversation import (
+    BotVoice,
+    InterruptData,
+    ResponseChunk,
+    SttResponse,
+)
 from estuary_proto.models.pcm import encode_pcm
 from estuary_proto.models.session import ModerationFlag, QuotaExceededData
 from estuary_proto.states import Role
@@ -146,6 +151,7 @@ def test_what_else_is_said_is_not_the_line() -> None:
     stage.write("Two is another matter", "x")
     stage.write("", "y", final=False)
     stage.write("One", "z", is_interjection=True)
+    stage.says(SttResponse("One"))
     assert stage.asked == ["One"]
     stage.write("One", "m1")
     assert stage.asked == ["One", "One"]
