@@ -108,6 +108,9 @@ class Voice:
         self._odd = b""
         self._dropped: dict[str, tuple[float, int]] = {}
         self._refused = False
+        self._told_closed = False
+        self._owed = False
+        """The ear was closed by an acknowledgement: its event may still come, and says nothing."""
 
     @property
     def is_recording(self) -> bool:
@@ -336,6 +339,7 @@ class Voice:
         turn = self._turn
         assert turn is not None  # The ear opens for one.
         self.ear = Ear.OPEN
+        self._owed = False
         while turn.kept:
             pcm, seconds = turn.kept.popleft()
             self._out.send_audio(pcm, seconds, False, True)
@@ -365,6 +369,7 @@ class Voice:
 
     def _close(self) -> None:
         self.ear = Ear.CLOSING
+        self._told_closed = False
         self._odd = b""
         self._report()
         self._let_on()
@@ -372,6 +377,7 @@ class Voice:
 
     def _closed(self) -> None:
         self.ear = Ear.CLOSED
+        self._owed = not self._told_closed
         self._turn = None
         self._stopped()
         self._next, turn = None, self._next
@@ -424,7 +430,10 @@ class Voice:
 
     def _hear_stopped(self, message: VoiceStopped) -> None:
         if self.ear is Ear.CLOSING:
+            self._told_closed = True
             self._stopped()
+        elif self._owed:
+            self._owed = False
         elif self.ear is Ear.CLOSED:
             if self.mode is None:
                 self._out.tell(message)
@@ -442,6 +451,7 @@ class Voice:
                 self._answer(turn, error)
         self._turn = self._next = None
         self.ear = Ear.CLOSED
+        self._owed = False
         self.mode = None
         self._odd = b""
         self._report()

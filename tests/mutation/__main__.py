@@ -39,7 +39,12 @@ TESTS: Final = {
     "timers": "timers connection connection_endings client",
     "replies": "replies replies_endings replies_edges pair",
     "client": "client client_links client_edges credentials replies replies_endings"
-    " replies_edges voice voice_button pair",
+    " replies_edges voice voice_button playback lines pair",
+    "voice": "voice voice_button playback capture_voice voice_machine",
+    "playback": "playback lines session_machine",
+    "playing": "playback lines capture_voice session_machine",
+    "lines": "lines capture_voice session_machine",
+    "renewing": "credentials session_machine",
     "connection": "connection connection_endings connection_edges client client_links voice pair",
 }
 """The files of tests/proto that judge a module, the likeliest to notice first."""

@@ -448,3 +448,59 @@ def test_voice_ends_through_a_full_buffer() -> None:
 def test_settled_events_compare() -> None:
     assert VoiceSettled(1) == VoiceSettled(1, None)
     assert CONTINUOUS != BUTTON
+
+
+# --- the event behind the acknowledgement ----------------------------------------------------
+
+
+def test_an_event_behind_its_acknowledgement_is_told_once() -> None:
+    talk = Talker()
+    talk.start()
+    talk.stop()
+    assert talk.told == ["started", "stopped"]
+    talk.says(VoiceStopped())
+    assert talk.told == ["started", "stopped"]
+    talk.says(VoiceStopped())  # Nobody asked for this one.
+    assert talk.told == ["started", "stopped", "stopped"]
+
+
+def test_an_event_before_its_acknowledgement_owes_none() -> None:
+    talk = Talker(acks=False)
+    talk.start()
+    talk.ack()
+    talk.stop()
+    talk.says(VoiceStopped())
+    talk.ack()
+    talk.says(VoiceStopped())
+    assert talk.told == ["started", "stopped", "stopped"]
+
+
+@pytest.mark.parametrize("mode", [CONTINUOUS, BUTTON])
+def test_the_next_turn_does_not_take_it_for_its_own(mode: Any) -> None:
+    talk = Talker()
+    talk.start(mode)
+    if mode is BUTTON:
+        talk.press()
+        talk.release()
+        talk.acks = False
+        talk.press()
+    else:
+        talk.stop()
+        talk.acks = False
+        talk.start(mode)
+    assert talk.voice.ear is Ear.OPENING
+    talk.says(VoiceStopped())  # Of the turn before.
+    assert talk.voice.ear.name == "OPENING"
+    talk.ack()
+    assert talk.voice.ear.name == "OPEN"
+    talk.says(VoiceStopped())  # Now it is ended by the server.
+    assert talk.voice.ear.name != "OPEN"
+
+
+def test_a_server_that_closes_all_owes_nothing() -> None:
+    talk = Talker()
+    talk.start()
+    talk.stop()
+    talk.says(VoiceTimeout())
+    talk.says(VoiceStopped())
+    assert talk.told == ["started", "stopped", "timeout", "stopped"]
