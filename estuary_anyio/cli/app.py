@@ -231,9 +231,16 @@ def chat(
     metavar="FILE",
     help="Keep the capture that the figures come from.",
 )
-def demo(backend: str, capture: Path | None) -> int:
-    """See it work, and checked: streaming, memory, an interruption, a dropped connection."""
+@click.option(
+    "--wav",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What you say aloud: PCM16, mono, 8 to 48 kHz, up to a minute. A generated sound else.",
+)
+def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
+    """See it work, and checked: streaming, memory, interruptions, actions, pictures, voice, two
+    characters, scripted lines, a dropped connection."""
     need("gateway", "hypercorn")
     from .demo import run_demo
 
-    return run_demo(backend, capture)
+    return run_demo(backend, capture, wav)

@@ -106,6 +106,7 @@ class Screen:
         # The terminal on which a line has begun, and the prompt if it is one.
         self._open: Console | None = None
         self._prompt: str | None = None
+        self._captioned = False
 
     # --- answers -----------------------------------------------------------------------------
 
@@ -149,15 +150,41 @@ class Screen:
     def typed(self) -> None:
         """A line was typed: the cursor stands on a new one."""
         self._open = None
+        self._captioned = False
         self._prompt = None
 
     def break_off(self) -> None:
         """Begin a new line, if something stands on this one of the terminal."""
         console, self._open = self._open, None
         self._prompt = None
+        self._captioned = False
         if console is not None:
             console.file.write("\n")
             console.file.flush()
+
+    def caption(self, label: str, text: str) -> None:
+        """What is understood so far; on a terminal it takes the place of the one before."""
+        if self.terminal and not self.out.is_dumb_terminal:
+            self._over(Text.assemble((label, "bold cyan"), (one_line(text), "dim")))
+            self._open = self.out
+            self._captioned = True
+
+    def caption_done(self, label: str, text: str) -> None:
+        """What was understood, in the place of the captions before."""
+        if self._captioned:
+            self._over(Text())
+            self.out.file.write("\r")
+            self.typed()
+        flow = self.answer(label, always=True)
+        self.close(flow, text)
+
+    def _over(self, line: Text) -> None:
+        # Blanks instead of a code that clears the line: see `_console`.
+        width = self.out.width - 1
+        line.truncate(width, overflow="ellipsis", pad=True)
+        self.out.file.write("\r")
+        self.out.print(line, end="", soft_wrap=True)
+        self.out.file.flush()
 
     # --- about them --------------------------------------------------------------------------
 
