@@ -8,6 +8,7 @@ that the core asks for. All else (retrying, timeouts, order, what is lost) the c
 from __future__ import annotations
 
 import logging
+from os import urandom
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
@@ -197,6 +198,7 @@ class Pump:
             target=dial.target,
             headers=self._headers,
             max_message_size=self._max_message_size,
+            entropy=urandom,
         )
 
     def forget(self, link: int) -> None:

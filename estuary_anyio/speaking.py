@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from estuary_proto.errors import ErrorCode, EstuaryError, SendBlocked
 from estuary_proto.models.session import VoiceMode
@@ -15,6 +15,11 @@ from .driving import Driving
 
 if TYPE_CHECKING:
     from estuary_proto.events import VoiceSettled
+
+
+TURNS: Final = 8
+"""After so many sends that did not wait, others get a turn: one each would cost more than the
+send."""
 
 
 class _Request:
@@ -32,6 +37,7 @@ class Speaking(Driving):
         super().__init__()
         self._requests: dict[int, _Request] = {}
         self._stirred: anyio.Event | None = None
+        self._sends = 0
 
     # --- on and off ------------------------------------------------------------------------
 
@@ -122,21 +128,30 @@ class Speaking(Driving):
         size = 2 * int(self.config.mic_sample_rate * FRAME)
         at, waited = 0, False
         while at < len(pcm) or at == 0:
+            piece = pcm[at : at + size]
             try:
-                self._core.send_audio(pcm[at : at + size], now=self._now(), live=live)
+                self._core.send_audio(piece, now=self._now(), live=live, settles=False)
             except SendBlocked:
-                await self._stir()
+                stir = self._stir()  # Before what may make room, and tell of it, at once.
+                self._settle()
+                await stir.wait()
                 waited = True
             else:
-                self._settle()
                 at += size
-        if not waited:
+        self._settle()
+        self._sends += 1
+        if waited:
+            return
+        if self._sends % TURNS:
+            await checkpoint_if_cancelled()
+        else:
             await checkpoint()
 
-    async def _stir(self) -> None:
+    def _stir(self) -> anyio.Event:
+        """What is set when there may be room, or no use for it."""
         if self._stirred is None or self._stirred.is_set():
             self._stirred = anyio.Event()
-        await self._stirred.wait()
+        return self._stirred
 
     # --- between the core and the user -----------------------------------------------------
 

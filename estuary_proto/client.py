@@ -26,6 +26,7 @@ from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import (
     AckDue,
     AckSettled,
+    AudioDropped,
     Closed,
     Connected,
     ConnectFailed,
@@ -284,9 +285,13 @@ class Client(Speaking, Playing, Renewing):
         self._heed(message)
         return receipt
 
-    def _say_aloud(self, pcm: bytes, seconds: float, live: bool, always: bool) -> int:
+    def _say_aloud(
+        self, pcm: bytes, seconds: float, *, live: bool, always: bool, settles: bool
+    ) -> int:
         assert self._connection is not None
-        receipt, gone, frames = self._connection.send_audio(pcm, seconds, live=live, always=always)
+        receipt, gone, frames = self._connection.send_audio(
+            pcm, seconds, live=live, always=always, settles=settles
+        )
         self._receipts = max(self._receipts, receipt)
         self.voice.dropped(gone, frames)
         return receipt
@@ -351,6 +356,9 @@ class Client(Speaking, Playing, Renewing):
 
     def _on_voice(self, message: Any) -> None:
         self.voice.told(message)
+
+    def _on_audio_lost(self, lost: AudioDropped) -> None:
+        self.voice.lost(lost)  # It tells it with what else is lost.
 
     def _on_ack_settled(self, settled: AckSettled) -> None:
         if not self._is_renewal(settled) and not self.voice.acked(settled.receipt, settled.outcome):
@@ -539,5 +547,6 @@ _HANDLERS: dict[type, Any] = {
     SttResponse: Client._on_heard,
     InterruptData: Client._on_interrupt,
     ModerationFlag: Client._on_flag,
+    AudioDropped: Client._on_audio_lost,
     **dict.fromkeys((VoiceStarted, VoiceStopped, VoiceError, VoiceTimeout), Client._on_voice),
 }

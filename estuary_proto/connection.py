@@ -39,7 +39,7 @@ from .packing import (
 from .policy import ENDINGS, VERDICT_HOLDS, Cause, Verdict, cause_of_close, verdict_of
 from .socketio import Packet
 from .socketio import PacketType as Socket
-from .states import SENDER, Role, Signal, State, next_state
+from .states import AWAITED, SENDER, Role, Signal, State, next_state
 from .timers import Deadline, Timer, Timers
 from .transcript import Transcript
 
@@ -59,14 +59,6 @@ ATTACHMENTS_WITHIN = 30.0
 """Seconds that the attachments of a packet may take to follow it."""
 
 _FENCES = (StartVoice, StopVoice)
-
-_PHASES = {
-    State.OPENING: "the server's Engine.IO greeting",
-    State.OPENED: "the client's request to join",
-    State.JOINING: "the answer to the request to join",
-    State.JOINED: "session_info",
-    State.GREETED: "the namespace acknowledgement",
-}
 
 
 class Connection:
@@ -235,13 +227,20 @@ class Connection:
         return self._send(message, now, ack_within)
 
     def send_audio(
-        self, pcm: bytes, seconds: float, *, live: bool, always: bool = False
+        self,
+        pcm: bytes,
+        seconds: float,
+        *,
+        live: bool,
+        always: bool = False,
+        settles: bool = True,
     ) -> tuple[int, float, int]:
         """Take audio for sending (PROTOCOL 2, `stream_audio`): at most 100 ms of PCM16.
 
         What is `live` has no receipt (0) and lets go of older live audio where there is no room;
         returns the receipt, and the seconds and frames that were let go. Else raises SendBlocked
-        where there is none, unless it must `always` go.
+        where there is none, unless it must `always` go. What has no receipt, or none that
+        `settles`, is told as AudioDropped when the connection falls first.
         """
         if self.role is not Role.CLIENT or self.state is not State.READY:
             raise LocalProtocolError(
@@ -250,8 +249,10 @@ class Connection:
             )
         frame = pack_audio(pcm)
         check_size("stream_audio", [frame], self.handshake)
-        receipt = None if live else self._receipts + 1
-        seconds_gone, frames_gone = self._outbox.audio(frame, seconds, receipt, always=always)
+        receipt = None if live or not settles else self._receipts + 1
+        seconds_gone, frames_gone = self._outbox.audio(
+            frame, seconds, receipt, live=live, always=always
+        )
         if receipt is not None:
             self._receipts = receipt
         return receipt or 0, seconds_gone, frames_gone
@@ -535,7 +536,7 @@ class Connection:
             text = f"the {self._peer.value} has gone silent"
             self._finish(self._judged(Cause.HEARTBEAT, text, now))
         elif timer is Timer.CONNECT:
-            text = f"timed out waiting for {_PHASES[self.state]}"
+            text = f"timed out waiting for {AWAITED[self.state]}"
             self._finish(self._judged(Cause.TIMEOUT, text, now))
         elif timer is Timer.ATTACHMENTS:
             self._fault(RemoteProtocolError("the attachments of a packet never came"), now)

@@ -1,7 +1,7 @@
-"""The heads of WebSocket frames: how long they are and what they announce (RFC 6455, 5.2).
+"""WebSocket frames: the heads of those that come, and whole texts to be sent (RFC 6455, 5.2).
 
-Only reading and only arithmetic: a frame's length is learnt before a byte of it is kept. What is
-wrong with an odd head, and all else, is for wsproto to say.
+Only arithmetic: a frame's length is learnt before a byte of it is kept. What is wrong with an odd
+head, and all else, is for wsproto to say.
 """
 
 from __future__ import annotations
@@ -21,6 +21,24 @@ _OPCODES: Final = frozenset({0, 1, 2, 8, 9, 10})
 # Length codes with bytes of their own, how many, and the least length that may use them.
 _WIDE: Final = {126: 2, 127: 8}
 _LEAST: Final = {2: 126, 8: 65536}
+
+
+def text_frame(data: bytes, key: bytes = b"") -> bytes:
+    """A whole text message, masked with `key` of 4 bytes where there is one (RFC 6455, 5.3)."""
+    size = len(data)
+    masked = _MASKED if key else 0
+    if size < 126:
+        head = bytes((PLAIN_TEXT, masked | size))
+    elif size < 65536:
+        head = bytes((PLAIN_TEXT, masked | 126, size >> 8, size & 255))
+    else:
+        head = bytes((PLAIN_TEXT, masked | 127)) + size.to_bytes(8, "big")
+    if not key:
+        return head + data
+    # As two long numbers: one operation instead of one a byte.
+    keys = int.from_bytes((key * (size // 4 + 1))[:size], "little")
+    hidden = int.from_bytes(data, "little") ^ keys
+    return head + key + hidden.to_bytes(size, "little")
 
 
 class FrameHead(NamedTuple):

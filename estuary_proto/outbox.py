@@ -20,7 +20,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from .errors import SendBlocked
-from .events import HangUp, Outcome, Settled
+from .events import AudioDropped, HangUp, Outcome, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,12 +38,17 @@ MAX_CONTROL = 1000
 class _Unit:
     """One packet: its frames, its size, and the receipt to settle when it has gone."""
 
-    __slots__ = ("frames", "next", "receipt", "seconds", "size")
+    __slots__ = ("frames", "live", "next", "receipt", "seconds", "size")
 
     def __init__(
-        self, frames: Sequence[str | bytes], receipt: int | None, seconds: float = 0.0
+        self,
+        frames: Sequence[str | bytes],
+        receipt: int | None,
+        seconds: float = 0.0,
+        live: bool = False,
     ) -> None:
         self.frames = frames
+        self.live = live
         self.next = 0
         self.receipt = receipt
         self.seconds = seconds
@@ -78,6 +83,7 @@ class Outbox:
         return bool(
             self._current
             or self._given
+            or self._on_its_way
             or self._messages
             or self._control
             or self._pong
@@ -111,15 +117,21 @@ class Outbox:
         self._messages.append(unit)
 
     def audio(
-        self, frame: str, seconds: float, receipt: int | None, *, always: bool = False
+        self,
+        frame: str,
+        seconds: float,
+        receipt: int | None = None,
+        *,
+        live: bool = False,
+        always: bool = False,
     ) -> tuple[float, int]:
         """Queue audio behind what is there; returns the seconds and frames that were dropped.
 
-        Without a receipt it is live, and makes room for itself; else it raises SendBlocked when
-        there is none, unless it must `always` go.
+        What is `live` makes room for itself; else it raises SendBlocked when there is none, unless
+        it must `always` go.
         """
         limit = self._audio_backlog + ROUNDING
-        if receipt is not None and not always and self._audio + seconds > limit:
+        if not live and not always and self._audio + seconds > limit:
             if self._audio > ROUNDING:
                 self._audio_refused = True
                 raise SendBlocked(
@@ -127,11 +139,11 @@ class Outbox:
                     "wait for Writable",
                     {"waiting": self._audio, "limit": self._audio_backlog},
                 )
-        unit = _Unit((frame,), receipt, seconds)
+        unit = _Unit((frame,), receipt, seconds, live)
         self._messages.append(unit)
         self._bytes += unit.size
         self._audio += seconds
-        if receipt is not None:
+        if not live:
             return 0.0, 0
         self._live.append(unit)
         return self._make_room()
@@ -220,14 +232,18 @@ class Outbox:
             self._bytes -= unit.size
             if unit.seconds:
                 self._on_its_way += unit.seconds
-                if unit.receipt is None:
+                if unit.live:
                     self._live.popleft()
             return unit
         return None
 
-    def lose(self) -> list[Settled]:
-        """Drop everything; what had a receipt and was not handed on is LOST."""
+    def lose(self) -> list[Settled | AudioDropped]:
+        """Drop everything; what had a receipt and was not handed on is LOST.
+
+        Audio without one is told in seconds.
+        """
         units = [u for u in (self._current, *self._control, *self._messages) if u is not None]
+        audio = [u.seconds for u in units if u.seconds and u.frames and u.receipt is None]
         receipts = [*self._given, *(u.receipt for u in units if u.receipt is not None)]
         self._given.clear()
         self._control.clear()
@@ -237,4 +253,7 @@ class Outbox:
         self._bytes = 0
         self._audio = self._on_its_way = 0.0
         self._refused = self._audio_refused = False
-        return [Settled(receipt, Outcome.LOST) for receipt in receipts]
+        lost: list[Settled | AudioDropped] = [Settled(one, Outcome.LOST) for one in receipts]
+        if audio:
+            lost.append(AudioDropped(sum(audio), len(audio), "connection_lost"))
+        return lost

@@ -56,9 +56,11 @@ class Speaking:
         self._tick(now)
         self.voice.mute(muted)
 
-    def send_audio(self, pcm: bytes, *, now: float, live: bool = False) -> int:
+    def send_audio(
+        self, pcm: bytes, *, now: float, live: bool = False, settles: bool = True
+    ) -> int:
         """Say something; see `Voice.audio` for what it returns and raises."""
         self._tick(now)
-        receipt = self.voice.audio(check_pcm(pcm), live=live)
+        receipt = self.voice.audio(check_pcm(pcm), live=live, settles=settles)
         self._collect()
         return receipt

@@ -138,3 +138,13 @@ TRANSITIONS: Final = MappingProxyType(
 def next_state(state: State, signal: Signal) -> State | None:
     """The state after `signal`, or None when the table does not allow it."""
     return TRANSITIONS[state].get(signal)
+
+
+AWAITED = {
+    State.OPENING: "the server's Engine.IO greeting",
+    State.OPENED: "the client's request to join",
+    State.JOINING: "the answer to the request to join",
+    State.JOINED: "session_info",
+    State.GREETED: "the namespace acknowledgement",
+}
+"""What has not come when a connection gives up in one of these states."""

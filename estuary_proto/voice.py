@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import AudioDropped, Fault, Outcome, VoiceSettled, Writable
@@ -43,8 +43,8 @@ CLOSED_WITHIN: Final = 2.0
 REPORTED_AFTER: Final = 1.0
 """Seconds of audio that may be dropped before it is told; told earlier when it flows again."""
 
-_EXPECTED: Final = frozenset({"muted", "suppressed"})
-"""Dropped because it was to be: told when it is over."""
+_EXPECTED: Final = frozenset({"muted", "suppressed", "connection_lost"})
+"""Reasons that have an end: told then."""
 
 PUSH_TO_TALK: Final = "push_to_talk"
 
@@ -69,13 +69,22 @@ class _Turn:
         self.ended = False
 
 
+class SendsAudio(Protocol):
+    """Send PCM of so many seconds; see `Connection.send_audio`. Returns the receipt."""
+
+    def __call__(
+        self, pcm: bytes, seconds: float, *, live: bool, always: bool, settles: bool
+    ) -> int:
+        """Take it, or raise SendBlocked."""
+        ...
+
+
 class Outlet(NamedTuple):
     """What voice needs of the client around it."""
 
     submit: Callable[[Any, float | None], int]
     """Send a message, with the seconds in which it should be acknowledged."""
-    send_audio: Callable[[bytes, float, bool, bool], int]
-    """Send PCM of so many seconds; live or not; whatever the room. Returns the receipt."""
+    send_audio: SendsAudio
     largest: Callable[[], int]
     """The most bytes of PCM that one frame may carry to this server."""
     tell: Callable[[Any], None]
@@ -196,8 +205,10 @@ class Voice:
         self._odd = b""
         self._report()
 
-    def audio(self, pcm: bytes, *, live: bool) -> int:
+    def audio(self, pcm: bytes, *, live: bool, settles: bool = True) -> int:
         """Say something: PCM16 mono at `mic_sample_rate`; returns the receipt, 0 for none.
+
+        What is `live`, or has no need to be told that it was sent, has none.
 
         Raises VOICE_NOT_ACTIVE while voice is off, and SendBlocked, with nothing changed, for what
         is not `live` while there is no room; `Writable` follows.
@@ -217,19 +228,22 @@ class Voice:
         if "suppressed" in self._dropped:
             self._report()
         try:
-            return self._take(pcm, turn, live)
+            return self._take(pcm, turn, live, settles)
         except SendBlocked:
             self._refused = True
             raise
 
-    def _take(self, pcm: bytes, turn: _Turn, live: bool) -> int:
+    def _take(self, pcm: bytes, turn: _Turn, live: bool, settles: bool) -> int:
         whole = self._odd + pcm
         end = len(whole) & ~1
         receipt = 0
         if turn is self._turn and self.ear is Ear.OPEN:
             for number, piece in enumerate(self._pieces(whole[:end])):
                 # When the first is taken all are: a call is refused as a whole, or not at all.
-                receipt = self._out.send_audio(piece, self._seconds(piece), live, number > 0)
+                seconds, others = self._seconds(piece), number > 0
+                receipt = self._out.send_audio(
+                    piece, seconds, live=live, always=others, settles=settles
+                )
         else:
             self._keep(turn, whole[:end], live)
         self._odd = whole[end:]
@@ -342,7 +356,7 @@ class Voice:
         self._owed = False
         while turn.kept:
             pcm, seconds = turn.kept.popleft()
-            self._out.send_audio(pcm, seconds, False, True)
+            self._out.send_audio(pcm, seconds, live=False, always=True, settles=False)
         turn.seconds = 0.0
         if self.mode is VoiceMode.CONTINUOUS and not self.is_active:
             self._started(turn.request)
@@ -509,6 +523,10 @@ class Voice:
             self._drop("backlog", seconds, frames)
         elif "backlog" in self._dropped:
             self._report()
+
+    def lost(self, audio: AudioDropped) -> None:
+        """The connection has fallen in front of this."""
+        self._drop(audio.reason, audio.seconds, audio.frames)
 
     def _drop(self, reason: str, seconds: float, frames: int = 1) -> None:
         before, count = self._dropped.get(reason, (0.0, 0))

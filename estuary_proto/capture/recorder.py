@@ -320,11 +320,17 @@ class Recorder:
         entry = {"in": "mute", "muted": form(muted, self._mask)}
         self._told(now, entry, lambda: self._client.mute(muted, now=now))
 
-    def send_audio(self, pcm: bytes, *, now: float, live: bool = False) -> int:
+    def send_audio(
+        self, pcm: bytes, *, now: float, live: bool = False, settles: bool = True
+    ) -> int:
         """See `Client.send_audio`."""
         entry = {"in": "send_audio", "pcm": form(pcm, self._mask), "live": live}
+        if not settles:
+            entry["settles"] = False
         receipt: int = self._told(
-            now, entry, lambda: self._client.send_audio(pcm, now=now, live=live)
+            now,
+            entry,
+            lambda: self._client.send_audio(pcm, now=now, live=live, settles=settles),
         )
         return receipt
 

@@ -251,7 +251,8 @@ def _mute(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], 
 
 def _send_audio(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
     pcm, live = value_of(data["pcm"]), bool(data.get("live"))
-    return lambda: recorder.send_audio(pcm, now=now, live=live)
+    settles = bool(data.get("settles", True))
+    return lambda: recorder.send_audio(pcm, now=now, live=live, settles=settles)
 
 
 def _playback_started(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import websockets.frames as judge_frames
 from hypothesis import given
 from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameDecoder, ParseFailed
 
-from estuary_proto.frames import FrameHead, read_head
+from estuary_proto.frames import FrameHead, read_head, text_frame
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,33 @@ def test_odd_is_what_wsproto_refuses(first: int, second: int, length: int, maske
         assert decoder.header.payload_len == head.length
         assert decoder.header.fin is head.final
         assert decoder.header.opcode.iscontrol() is head.control
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 125, 126, 127, 65535, 65536, 70001])
+def test_whole_texts_are_what_wsproto_writes_and_reads(size: int, masked: bool) -> None:
+    text = "a" * size if size < 2 else "é" + "a" * (size - 2)
+    data = text.encode()
+    key = b"\x01\x80\xff\x00" if masked else b""
+    made = text_frame(data, key)
+    head = read_head(made, 0, masked=masked)
+    assert head is not None
+    assert (head.length, head.final, head.control, head.odd) == (len(data), True, False, False)
+    assert len(made) == head.size + head.length
+    decoder = FrameDecoder(client=not masked)
+    decoder.receive_bytes(made)
+    frame = decoder.process_buffer()
+    assert frame is not None
+    assert (frame.payload, frame.message_finished) == (data, True)
+    if masked:
+        assert made[head.size - 4 : head.size] == key
+    else:
+        judge = judge_frames.Frame(judge_frames.Opcode.TEXT, data)
+        assert made == judge.serialize(mask=False)
+
+
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
+def test_a_mask_is_applied_byte_by_byte(data: bytes, key: bytes) -> None:
+    made = text_frame(data, key)
+    body = made[len(made) - len(data) :]
+    assert body == bytes(byte ^ key[at % 4] for at, byte in enumerate(data))

@@ -504,3 +504,30 @@ def test_a_server_that_closes_all_owes_nothing() -> None:
     talk.says(VoiceTimeout())
     talk.says(VoiceStopped())
     assert talk.told == ["started", "stopped", "timeout", "stopped"]
+
+
+# --- what falls with the connection ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_audio_that_waits_when_the_connection_falls_is_told(live: bool) -> None:
+    talk = Talker(auto_reconnect=False)
+    talk.start()
+    talk.link.stalled.add(Role.CLIENT)
+    for _ in range(3):
+        talk.client.send_audio(TENTH, now=talk.now, live=live, settles=False)
+    talk.link.cut()
+    talk.advance(0.0)
+    assert talk.dropped == [("connection_lost", 0.3)]
+    assert talk.of(Settled)[-1].outcome is not Outcome.LOST
+
+
+def test_audio_that_settles_is_told_by_its_receipt() -> None:
+    talk = Talker(auto_reconnect=False)
+    talk.start()
+    talk.link.stalled.add(Role.CLIENT)
+    receipt = talk.say()
+    talk.link.cut()
+    talk.advance(0.0)
+    assert talk.dropped == []
+    assert Settled(receipt, Outcome.LOST) in talk.of(Settled)

@@ -569,4 +569,17 @@ def test_no_answer_raises_and_splits_change_nothing(answer: bytes, cuts: list[in
     assert verb == "refused"
 
 
-# The server role, and the outside judges.
+def test_texts_are_masked_with_what_nobody_can_foresee() -> None:
+    keys = [b"\x01\x02\x03\x04", b"\xff\x00\xff\x00"]
+    asked: list[int] = []
+
+    def entropy(size: int) -> bytes:
+        asked.append(size)
+        return keys[len(asked) - 1]
+
+    link = opened(Core("one", b"two", "three"), entropy=entropy)
+    sent = link.data_to_send()
+    assert asked == [4, 4]
+    assert sent[:6] == b"\x81\x83" + keys[0]
+    assert sent[-11:-5] == b"\x81\x85" + keys[1]
+    assert unmask(sent) == unmask(opened(Core("one", b"two", "three")).data_to_send())

@@ -5,6 +5,9 @@ The outside judges are wsproto's server side and the `websockets` package's prot
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import pytest
 import websockets.frames as judge_frames
 from hypothesis import given
@@ -104,9 +107,13 @@ def test_a_server_refuses_a_head_without_end() -> None:
     assert link.closed
 
 
-def test_two_links_talk() -> None:
+ENTROPY = [None, os.urandom]
+
+
+@pytest.mark.parametrize("entropy", ENTROPY)
+def test_two_links_talk(entropy: Any) -> None:
     ours, theirs = Core("to server", b"bytes", HangUp(1001, "bye")), Core("to client")
-    client = WebSocketLink(ours, host="h", headers=[("X-A", "b")])
+    client = WebSocketLink(ours, host="h", headers=[("X-A", "b")], entropy=entropy)
     server = WebSocketLink(theirs, role=Role.SERVER)
     client.start(now=0)
     server.start(now=0)
@@ -124,9 +131,10 @@ def test_two_links_talk() -> None:
     assert server.closed
 
 
-def test_the_judge_accepts_our_client() -> None:
+@pytest.mark.parametrize("entropy", ENTROPY)
+def test_the_judge_accepts_our_client(entropy: Any) -> None:
     core = Core()
-    link = WebSocketLink(core, host="example.com")
+    link = WebSocketLink(core, host="example.com", entropy=entropy)
     server = ServerProtocol()
     link.start(now=0)
     server.receive_data(link.data_to_send())
