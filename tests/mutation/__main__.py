@@ -35,7 +35,7 @@ TESTS: Final = {
     "states": "states connection connection_endings client pair",
     "policy": "policy client connection_endings credentials",
     "outbox": "outbox outbox_edges connection_endings voice connection client",
-    "transcript": "transcript transcript_edges connection replies pair",
+    "transcript": "transcript transcript_edges connection replies playback pair",
     "timers": "timers connection connection_endings client",
     "replies": "replies replies_endings replies_edges pair",
     "client": "client client_links client_edges credentials replies replies_endings"
