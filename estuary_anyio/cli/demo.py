@@ -15,7 +15,7 @@ from estuary_proto.gateway import Script, ServerConfig
 
 from . import demo_acts, demo_network, demo_text, demo_voice
 from .demo_stage import STEP_WITHIN, Stage
-from .exits import Exit, Stop
+from .exits import Exit, Stop, one_line
 from .figures import Wrong, check, show_figures
 from .running import explain, interrupted, run
 from .screen import Screen
@@ -146,7 +146,7 @@ class Demo:
         except Wrong as error:
             problem = str(error)
             if stage.faults:
-                problem += f" ({explain(stage.faults[-1])})"
+                problem += f" ({one_line(stage.faults[-1].message)})"
         else:
             stage.passed(shown)
             return

@@ -146,20 +146,29 @@ class Stage:
         found = Answer()
         flow: Flow | None = None
         written, spoken = False, not aloud
-        while not (written and spoken):
-            missing = "the voice of the answer" if written else "the text of the answer"
-            event = await self.next(events, missing)
-            if isinstance(event, BotResponse):
-                flow = flow or self.answer()
-                flow.add(event.partial)
-                found.text, found.message_id, written = event.text, event.message_id, event.is_final
-                if written:
-                    self.screen.close(flow)
-            elif isinstance(event, BotVoice) and not event.late:
-                found.began = found.began or anyio.current_time()
-                found.heard += len(event.pcm)
-                found.chunks += 1
-                spoken = event.is_final
-                rate = event.sample_rate or self.rate
-                check(rate == self.rate, f"the voice has {rate} Hz, {self.rate} were wanted")
+        try:
+            while not (written and spoken):
+                missing = "the voice of the answer" if written else "the text of the answer"
+                event = await self.next(events, missing)
+                if isinstance(event, BotResponse):
+                    flow = flow or self.answer()
+                    flow.add(event.partial)
+                    found.text, found.message_id = event.text, event.message_id
+                    written = event.is_final
+                    if written:
+                        self.screen.close(flow)
+                elif isinstance(event, BotVoice) and not event.late:
+                    self._listen(event, found)
+                    spoken = event.is_final
+        except Wrong:
+            if flow is not None and not written:
+                self.screen.close(flow, "...")
+            raise
         return found
+
+    def _listen(self, voice: BotVoice, found: Answer) -> None:
+        found.began = found.began or anyio.current_time()
+        found.heard += len(voice.pcm)
+        found.chunks += 1
+        rate = voice.sample_rate or self.rate
+        check(rate == self.rate, f"the voice has {rate} Hz, {self.rate} were wanted")

@@ -110,7 +110,7 @@ class Screen:
 
     # --- answers -----------------------------------------------------------------------------
 
-    def answer(self, label: str = "", *, always: bool = False) -> Flow:
+    def answer(self, label: str = "", *, always: bool = False, style: str = "bold green") -> Flow:
         """A place for an answer, behind `label` and wrapped; elsewhere than on a terminal it comes
         bare, unless `always`."""
         self.break_off()
@@ -118,7 +118,7 @@ class Screen:
             return Flow(self._write)
         label = _OBEYED.sub("", label)
         size = cell_len(label)
-        self.out.print(Text(label, "bold green"), end="")
+        self.out.print(Text(label, style), end="")
         self._open = self.out if self.terminal and label else None
         indent = size if size <= self.out.width // 3 else 2
         return Flow(self._write, width=self.out.width - 1, column=size, indent=indent)
@@ -175,8 +175,7 @@ class Screen:
             self._over(Text())
             self.out.file.write("\r")
             self.typed()
-        flow = self.answer(label, always=True)
-        self.close(flow, text)
+        self.close(self.answer(label, always=True, style="bold cyan"), text)
 
     def _over(self, line: Text) -> None:
         # Blanks instead of a code that clears the line: see `_console`.

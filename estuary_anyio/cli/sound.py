@@ -54,7 +54,7 @@ def read_wav(path: Path) -> Sound:
     except OSError as error:
         raise _unfit(path, error.strerror or str(error)) from None
     except (wave.Error, EOFError) as error:
-        raise _unfit(path, f"not a WAV file of PCM ({error or 'it ends too early'})") from None
+        raise _unfit(path, f"not a WAV file of PCM ({str(error) or 'it ends too early'})") from None
     if kind != (2, 1):
         bits, channels = 8 * kind[0], kind[1]
         raise _unfit(path, f"{bits} bits and {channels} channel(s); PCM16 mono is needed")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from estuary_anyio.cli.figures import Counted, Wrong, show_figures
+from estuary_anyio.cli.figures import Counted, Wrong, show_figures, sounds_in
 from estuary_anyio.cli.screen import Screen
+from estuary_anyio.cli.sound import made
 from estuary_proto.capture import replay, summary
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ STEPS = (
     "2. a streamed answer",
     "3. a remembered fact",
     "4. an interruption",
-    "5. a dropped connection",
-    "6. the summary, computed from the capture",
+    "5. an action",
+    "6. a picture",
+    "7. two characters",
+    "8. speech, both ways",
+    "9. an interruption, aloud",
+    "10. scripted lines",
+    "11. a dropped connection",
+    "12. the summary, computed from the capture",
 )
 
 
@@ -48,12 +55,23 @@ def test_it_works_and_its_figures_are_those_of_its_capture(
         assert f"\n{step}\n" in out
     assert "demo > Your name is Ada.\n" in out
     assert re.search(r"the connection is lost \(network\)\n  reconnecting: attempt 1 in", out)
+    assert "  the app is called: wave(hand='right', times=3, speed=1.5, smile=True)\n" in out
+    assert "demo > I see a picture of " in out
+    assert "  friend > " in out
+    assert out.count("  you (aloud) > What is my name?\n  demo > Your name is Ada.\n") == 2
+    assert "demo > The tide is in.\n  demo > Time to go.\n" in out
     lines = file.read_text().splitlines(keepends=True)
     found = summary(lines)
-    assert int(figure(out, "turns")) == found.turns == out.count("you > ")
+    assert int(figure(out, "turns")) == found.turns == len(re.findall("^  you .*> ", out, re.M))
     assert int(figure(out, "pieces of text")) == found.pieces
-    assert int(figure(out, "interruptions")) == found.interruptions == 1
+    assert int(figure(out, "interruptions")) == found.interruptions == 2
     assert int(figure(out, "reconnects")) == found.reconnects == 1
+    assert int(figure(out, "actions")) == 1
+    assert float(figure(out, "audio up")) == pytest.approx(2 * made().seconds, abs=0.06)
+    assert float(figure(out, "audio down")) > 5
+    late = re.search(r"chunks that came late: (\d+)", out)
+    assert late is not None
+    assert f"(late chunks: {late[1]})\n" in out
     assert figure(out, "received") == f"{found.bytes_in / 1000:.1f}"
     assert f"{replay(lines).lines} lines replayed, equal\n" in out
     assert "est_dev" not in file.read_text()
@@ -123,23 +141,30 @@ def test_figures_are_held_against_what_was_seen(ended: Ended, tmp_path: Path) ->
     file = tmp_path / "demo.jsonl"
     assert ended("demo", "--capture", str(file))[0] == 0
     lines = file.read_text().splitlines(keepends=True)
-    found = summary(lines)
+    found, sounds = summary(lines), sounds_in(lines)
     screen = Screen(io.StringIO(), io.StringIO())
 
-    def counted(**other: Any) -> Counted:
+    def shown(**other: Any) -> str:
         right: dict[str, Any] = {
             "turns": found.turns,
             "pieces": found.pieces,
             "reconnects": 1,
-            "confirmed": [1],
+            "confirmed": [1, 2],
+            "actions": 1,
+            "said": sounds.said,
+            "heard": sounds.heard,
+            "late": sounds.late,
         }
-        return Counted(**(right | other))
+        counted = Counted(**(right | other))
+        return show_figures(screen, lines, counted, mic_rate=16000, rate=16000)
 
-    assert "equal" in show_figures(screen, lines, counted())
-    for name, wrong in (("turns", 1), ("pieces", 1), ("reconnects", 2), ("confirmed", [])):
-        with pytest.raises(Wrong, match="the capture holds"):
-            show_figures(screen, lines, counted(**{name: wrong}))
+    assert "equal" in shown()
+    for name in ("turns", "pieces", "reconnects", "actions", "said", "heard", "late"):
+        with pytest.raises(Wrong, match=r"the capture holds \d+ .*, but 999 were seen"):
+            shown(**{name: 999})
+    with pytest.raises(Wrong, match="the capture holds 2 interruptions, but 0 were seen"):
+        shown(confirmed=[])
     at = next(n for n, line in enumerate(lines) if "StateChanged" in line)
     lines[at] = lines[at].replace("connecting", "disconnected")
     with pytest.raises(Wrong, match=f"differs at line {at + 1}"):
-        show_figures(screen, lines, counted())
+        shown()

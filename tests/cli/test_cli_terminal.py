@@ -185,6 +185,10 @@ def test_a_lost_connection_comes_back_at_the_prompt(
 def test_the_demo_on_a_terminal(terminal: Callable[..., Terminal], backend: str) -> None:
     demo = terminal("demo", "--backend", backend)
     assert demo.end() == 0
-    assert re.search(r"\nall 6 steps passed, in \d+\.\d s\n$", demo.text)
+    assert re.search(r"\nall 12 steps passed, in \d+\.\d s\n$", demo.text)
+    # Captions take each other's place, and leave nothing behind the last one.
+    label = r"  you \(aloud\) > "
+    assert re.search(rf"\n\r{label}What +\r{label}What is +\r", demo.text)
+    assert len(re.findall(rf"\r {{79}}\r{label}What is my name\?\n", demo.text)) == 2
     assert all(len(line) < 80 for line in demo.text.splitlines())
     assert "\x1b[" in demo.raw
