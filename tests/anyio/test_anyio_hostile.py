@@ -237,11 +237,9 @@ async def test_wrong_payloads_of_every_event(wrong: str) -> None:
             assert repr(events[0])
             assert called.count(events[0].NAME) == len(events)
         assert not any(isinstance(one, UnknownEvent) for one in told)
+        # The server's own `error`, and audio that is none.
         codes = {error.code for error in story.errors}
-        assert codes <= {
-            ErrorCode.UNKNOWN,
-            ErrorCode.PROTOCOL_ERROR,
-        }  # `error`, and audio that is none.
+        assert codes <= {ErrorCode.UNKNOWN, ErrorCode.PROTOCOL_ERROR}
         assert [one for one in story.told if not one.startswith("error ")] == IN
         assert client.is_connected
         assert len(server.peers) == 1

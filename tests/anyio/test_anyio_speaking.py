@@ -240,9 +240,9 @@ async def test_a_live_microphone_drops_the_oldest_and_says_so() -> None:
             dropped: list[AudioDropped] = []
             client.on("audio_dropped", dropped.append)
             peer = await stalled(client, server)
+            pinged = anyio.Event()
             for number in range(frames):
                 await client.send_audio(numbered(number), live=True)  # It never waits.
-            lines.clear()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.stop_voice)
                 # Our heartbeat is answered in front of what waits.
