@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from estuary_proto.errors import LocalProtocolError, RemoteProtocolError
 from estuary_proto.jsontext import dumps, loads
@@ -151,6 +151,11 @@ def _check_header(name: str, value: str) -> None:
     """What a header's value may not be (RFC 9110 5.5); the value may be a secret."""
     if value != value.strip() or any(ord(c) < 32 or ord(c) == 127 for c in value):
         raise LocalProtocolError(f"{name}: outer blanks and control characters cannot be sent")
+
+
+def prefix_of(server_url: str) -> str:
+    """The path that a server's URL begins with, fit for a request line; mostly empty."""
+    return quote(urlsplit(server_url).path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
 
 
 def path_of(route: str, **parts: object) -> str:

@@ -272,7 +272,7 @@ def _upload(
     )
 
 
-def test_api_endpoint(
+def try_api_endpoint(
     character_id: str,
     endpoint: Mapping[str, Any],
     arguments: Mapping[str, Any] | None = None,

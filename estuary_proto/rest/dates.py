@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from estuary_proto.rest.http import HttpResponse
 
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS: Final = tuple("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 _TIME: Final = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _FORMS: Final = tuple(
     re.compile(form, re.ASCII)
@@ -32,13 +32,16 @@ _MOST: Final = 10**9
 def seconds_of_date(text: str) -> int | None:
     """The seconds from the year 1 to an HTTP date; None if it is none."""
     found = next((m for form in _FORMS if (m := form.fullmatch(text.strip()))), None)
-    if found is None or found["month"] not in _MONTHS:
+    if found is None:
+        return None
+    month: str = found["month"]
+    if month not in _MONTHS:
         return None
     year = int(found["year"])
     if year < 100:  # Of two digits: a date of our time (RFC 9110 5.6.7).
         year += 2000 if year < 70 else 1900
     try:
-        days = date(year, _MONTHS.index(found["month"]) + 1, int(found["day"])).toordinal()
+        days = date(year, _MONTHS.index(month) + 1, int(found["day"])).toordinal()
     except ValueError:
         return None
     hour, minute, second = (int(found[part]) for part in ("hour", "minute", "second"))

@@ -32,6 +32,10 @@ class Cursor(Generic[I]):
         self.is_over: bool = False
         self._before: set[Any] = set()
 
+    def more(self, total: int, came: int) -> bool | None:
+        """Whether a list of `total` items goes on behind this page; None if nobody knows."""
+        return self.offset + came < total if total > 0 else None
+
     def take(self, items: Sequence[I], more: bool | None = None) -> list[I]:
         """A page has come; what is new in it. `more` is what the server says of further ones."""
         fresh = [item for item in items if not item.id or item.id not in self._before]

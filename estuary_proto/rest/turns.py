@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from estuary_proto.errors import RemoteProtocolError
@@ -24,7 +23,7 @@ from estuary_proto.rest.checks import (
 from estuary_proto.rest.errors import TurnFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 TurnEvent: TypeAlias = TurnText | ApiEndpointResult | UnknownEvent | TurnResult
 """What a streamed turn consists of; the last one is the TurnResult."""
