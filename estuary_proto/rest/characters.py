@@ -100,13 +100,11 @@ def _choice(choices: tuple[str, ...]) -> Callable[[str, Any], Any]:
     return partial(a_choice, choices=choices)
 
 
-def _name(name: str, value: object) -> str | None:
-    return None if value is None else needed_text(name, value, 255)
+def _name(name: str, value: object) -> str:
+    return needed_text(name, value, 255)
 
 
-def _actions(name: str, value: object) -> list[dict[str, Any]] | None:
-    if value is None:
-        return None
+def _actions(name: str, value: object) -> list[dict[str, Any]]:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
         raise wrong(name, f"it is {type(value).__name__}, not a list of actions")
     return [_action(f"{name}[{at}]", each) for at, each in enumerate(value)]
@@ -157,10 +155,9 @@ def _grouped(given: Mapping[str, Any]) -> dict[str, Any]:
             near = get_close_matches(name, _PLACES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"a character has no {name!r}{hint}")
-        checked = place.check(name, value)
-        if checked is not None:
+        if value is not None:
             group = body.setdefault(place.group, {}) if place.group else body
-            group[place.key] = checked
+            group[place.key] = place.check(name, value)
     return body
 
 
