@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -16,7 +18,7 @@ from ..proxy import proxy_for
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     import httpx
 
@@ -116,7 +118,8 @@ class Pool:
         own = client is self._own
         # httpx logs the URL, and a share's token may stand in it: ours logs the route.
         path = request.route.replace("{", "").replace("}", "") if own else request.target
-        headers = [(name.encode(), value.encode()) for name, value in request.headers]
+        headers = [(b"Accept-Encoding", b"gzip, deflate")]
+        headers += [(name.encode(), value.encode()) for name, value in request.headers]
         sent = {name.lower() for name, _ in headers}
         if not anonymous:
             extra = [(name.encode(), value.encode()) for name, value in self._headers]
@@ -142,8 +145,6 @@ class Pool:
         said = str(error)
         if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
             what = f"cannot connect to {where}"
-        elif isinstance(error, httpx.DecodingError):
-            what = f"the answer of {where} cannot be decoded"
         elif isinstance(error, (httpx.InvalidURL, httpx.LocalProtocolError)):
             what = "the request cannot be sent"
         else:
@@ -168,15 +169,52 @@ class Pool:
             )
 
 
+class _Plain:
+    """A body as it is."""
+
+    def decoded(self, data: bytes, most: int) -> bytes:
+        return data
+
+    def end(self) -> None: ...
+
+
+class _Packed:
+    """A body that is compressed by gzip or deflate; never more than asked for is unpacked."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def decoded(self, data: bytes, most: int) -> bytes:
+        try:
+            unpacked = self._zlib.decompress(data, most + 1)
+        except zlib.error as error:
+            raise NoAnswer(f"the answer cannot be unpacked: {error}") from None
+        if len(unpacked) > most:
+            raise _too_long(most)
+        return unpacked
+
+    def end(self) -> None:
+        if not self._zlib.eof:
+            raise NoAnswer("the answer ended in the middle of what is packed")
+
+
+def _too_long(most: int) -> NoAnswer:
+    return NoAnswer(f"the answer is longer than {most} bytes")
+
+
 class Incoming:
     """An answer whose head has come, and whose body is still to be read."""
 
-    def __init__(self, response: httpx.Response, most: int, explained: Any) -> None:
+    def __init__(
+        self, response: httpx.Response, most: int, explained: Callable[[BaseException], str]
+    ) -> None:
         self._response = response
-        self._chunks: AsyncIterator[bytes] = response.aiter_bytes()
+        self._chunks: AsyncIterator[bytes] = response.aiter_raw()
         self._most = most
         self._explained = explained
         self.status: int = response.status_code
+        self._coding = response.headers.get("content-encoding", "identity").strip().lower()
+        self._body: _Plain | _Packed = _Plain() if self._coding == "identity" else _Packed()
         self._read = False
 
     @property
@@ -186,6 +224,15 @@ class Incoming:
 
     async def next_chunk(self) -> bytes | None:
         """The next bytes, None at the end. Raises NoAnswer."""
+        if self._coding not in _CODINGS:
+            raise NoAnswer(f"the answer is packed by {self._coding!r}, which nobody asked for")
+        chunk = await self._next_raw()
+        if chunk is not None:
+            return self._body.decoded(chunk, self._most)
+        self._body.end()
+        return None
+
+    async def _next_raw(self) -> bytes | None:
         httpx = need_httpx()
         try:
             async for chunk in self._chunks:
@@ -202,7 +249,7 @@ class Incoming:
             while (chunk := await self.next_chunk()) is not None:
                 body += chunk
                 if len(body) > self._most:
-                    raise NoAnswer(f"the answer is longer than {self._most} bytes")
+                    raise _too_long(self._most)
         finally:
             await self.close()
         return HttpResponse(self.status, self.headers, bytes(body))
@@ -213,8 +260,11 @@ class Incoming:
             if not self._read:
                 # httpx's nested generators end by being read or cancelled; merely leaving them is
                 # left to the garbage collector, which trio reports.
-                with anyio.CancelScope() as scope:
+                with anyio.CancelScope() as scope, suppress(NoAnswer):
                     scope.cancel()
-                    while await self.next_chunk() is not None:
+                    while await self._next_raw() is not None:
                         pass
             await self._response.aclose()
+
+
+_CODINGS: Final = frozenset({"identity", "gzip", "x-gzip", "deflate"})
