@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.rest.http import HttpResponse
@@ -72,11 +73,6 @@ class Pool:
         host = f"[{config.host}]" if ":" in config.host else config.host
         self._origin = f"{scheme}://{host}:{config.port}"
 
-    @property
-    def is_open(self) -> bool:
-        """True while there are connections of ours to close."""
-        return self._own is not None
-
     def _client(self) -> httpx.AsyncClient:
         if self._given is not None:
             if self._given.is_closed:
@@ -89,6 +85,8 @@ class Pool:
     def _opened(self) -> httpx.AsyncClient:
         library = need_httpx()
         from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+        from .aiming import Aiming
 
         config = self._config
         through = proxy_for(self._proxy, config.host, config.port, secure=config.secure)
@@ -103,8 +101,11 @@ class Pool:
             )
         opened: httpx.AsyncClient = library.AsyncClient(
             headers={"User-Agent": f"estuary-anyio/{__version__}"},
-            verify=tls if config.secure else False,
-            proxy=proxy,
+            transport=Aiming(
+                library.AsyncHTTPTransport(
+                    verify=tls if config.secure else False, proxy=proxy, trust_env=False
+                )
+            ),
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
@@ -114,7 +115,6 @@ class Pool:
         """Send a request and read the head of its answer. Raises NoAnswer."""
         httpx = need_httpx()
         client = self._client()
-        target = request.target.encode("ascii")
         own = client is self._own
         # httpx logs the URL, and a share's token may stand in it: ours logs the route.
         path = request.route.replace("{", "").replace("}", "") if own else request.target
@@ -130,7 +130,7 @@ class Pool:
             headers=headers,
             content=request.body,
             timeout=None,
-            extensions={"target": target} if own else None,
+            extensions={"estuary_target": request.target.encode("ascii")} if own else None,
         )
         try:
             response = await client.send(built, stream=True, follow_redirects=False)
@@ -209,11 +209,13 @@ class Incoming:
         self, response: httpx.Response, most: int, explained: Callable[[BaseException], str]
     ) -> None:
         self._response = response
-        self._chunks: AsyncIterator[bytes] = response.aiter_raw()
         self._most = most
         self._explained = explained
         self.status: int = response.status_code
+        self._chunks: AsyncIterator[bytes] = response.aiter_raw()
         self._coding = response.headers.get("content-encoding", "identity").strip().lower()
+        if response.is_stream_consumed:  # A transport of the caller's may have it all at once.
+            self._chunks, self._coding = _once(response.content), "identity"
         self._body: _Plain | _Packed = _Plain() if self._coding == "identity" else _Packed()
         self._read = False
 
@@ -226,6 +228,8 @@ class Incoming:
         """The next bytes, None at the end. Raises NoAnswer."""
         if self._coding not in _CODINGS:
             raise NoAnswer(f"the answer is packed by {self._coding!r}, which nobody asked for")
+        # A flood that never lets a read wait would put off cancellation and timeouts on asyncio.
+        await checkpoint()
         chunk = await self._next_raw()
         if chunk is not None:
             return self._body.decoded(chunk, self._most)
@@ -257,14 +261,16 @@ class Incoming:
     async def close(self) -> None:
         """Leave it, wherever it stands."""
         with anyio.move_on_after(CLOSING, shield=True):
-            if not self._read:
-                # httpx's nested generators end by being read or cancelled; merely leaving them is
-                # left to the garbage collector, which trio reports.
-                with anyio.CancelScope() as scope, suppress(NoAnswer):
-                    scope.cancel()
-                    while await self._next_raw() is not None:
-                        pass
             await self._response.aclose()
+            # httpx's nested generators would be left to the garbage collector, which trio reports:
+            # they end by reading on, which fails now that the connection is closed.
+            with suppress(NoAnswer, need_httpx().StreamError):
+                while not self._read:
+                    await self._next_raw()
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 _CODINGS: Final = frozenset({"identity", "gzip", "x-gzip", "deflate"})

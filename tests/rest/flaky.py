@@ -75,8 +75,7 @@ class Flaky:
         self.requests: list[Got] = []
         self.connections = 0
         self.open = 0
-        self.closed = anyio.Event()
-        """A connection has ended."""
+        self._closed = anyio.Event()
         self.asked = anyio.Event()
         """The first request has come."""
         self.url = ""
@@ -91,7 +90,13 @@ class Flaky:
             pass
         finally:
             self.open -= 1
-            self.closed.set()
+            self._closed.set()
+
+    async def quiet(self, connections: int = 0) -> None:
+        """Until there are no more connections than these."""
+        while self.open > connections:
+            self._closed = anyio.Event()
+            await self._closed.wait()
 
     async def _serve(self, stream: SocketStream) -> None:
         wire = h11.Connection(h11.SERVER)
