@@ -14,7 +14,7 @@ from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.rest.http import HttpResponse
 from estuary_proto.version import __version__
 
-from ..dial import default_context
+from ..dial import default_context, explain
 from ..proxy import proxy_for
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class Pool:
         httpx = need_httpx()
         where = f"{self._config.host}:{self._config.port}"
         said = str(error)
+        if isinstance(error, httpx.ConnectError) and (cause := _cause(error)) is not None:
+            return explain(cause, self._config.host, self._config.port).message
         if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
             what = f"cannot connect to {where}"
         elif isinstance(error, (httpx.InvalidURL, httpx.LocalProtocolError)):
@@ -167,6 +169,18 @@ class Pool:
                 stacklevel=1,
                 source=self,
             )
+
+
+def _cause(error: BaseException) -> OSError | None:
+    """What the system or TLS said, under what libraries made of it; the innermost counts."""
+    found: OSError | None = None
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, BaseExceptionGroup):
+            inner = inner.exceptions[0]
+        found = inner if isinstance(inner, OSError) else found
+        inner = inner.__cause__ or inner.__context__
+    return found
 
 
 class _Plain:

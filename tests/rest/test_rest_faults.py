@@ -112,7 +112,7 @@ async def test_nobody_listens() -> None:
     client = EstuaryClient(config(server))
     with pytest.raises(RestError) as caught:
         await client.memory.get_stats()
-    assert "cannot connect to 127.0.0.1:" in caught.value.message
+    assert "nobody listens at 127.0.0.1:" in caught.value.message
     await client.disconnect()
 
 

@@ -60,7 +60,7 @@ async def test_tls_by_the_context_of_the_client() -> None:
     async with serving(server):
         server.url = server.url.replace("http:", "https:")
         assert await answered(config(server), ssl_context=client_context()) == 1
-        with pytest.raises(RestError, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(RestError, match="certificate of 127.0.0.1:.* is not trusted"):
             await answered(config(server, retry=RetryConfig(0)))
         assert len(server.requests) == 1
 
@@ -110,7 +110,7 @@ async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_hosts_of_all_kinds() -> None:
     for url in ("http://[::1]:9", "http://localhost:9"):
-        with pytest.raises(RestError, match="cannot connect to (::1|localhost):9"):
+        with pytest.raises(RestError, match="(listens at|connect to) (::1|localhost):9"):
             await answered(EstuaryConfig(url, KEY, "c", "p", retry=RetryConfig(0)))
 
 
