@@ -183,6 +183,10 @@ def _cause(error: BaseException) -> OSError | None:
     return found
 
 
+_LEFT: Final = 1000
+"""Pieces that may still be read of a connection that is closed."""
+
+
 class _Plain:
     """A body as it is."""
 
@@ -279,7 +283,9 @@ class Incoming:
             # httpx's nested generators would be left to the garbage collector, which trio reports:
             # they end by reading on, which fails now that the connection is closed.
             with suppress(NoAnswer, need_httpx().StreamError):
-                while not self._read:
+                for _ in range(_LEFT):
+                    if self._read:
+                        break
                     await self._next_raw()
 
 

@@ -280,6 +280,13 @@ def test_no_secret_in_an_error() -> None:
     assert KEY not in other.value.message
 
 
+def test_no_part_of_a_secret_at_the_cut_of_an_excerpt() -> None:
+    response = HttpResponse(400, (), b"p" * 490 + KEY.encode())
+    with pytest.raises(RestError) as caught:
+        begun(SAFE).answered(response)
+    assert caught.value.details["body"] == "p" * 490 + "***"
+
+
 def test_short_secrets_are_left_alone() -> None:
     response = HttpResponse(404, (("A", "abc"),), b"abc")
     assert response.without(["abc", ""]) == response

@@ -76,6 +76,7 @@ async def test_disconnecting_ends_what_is_under_way() -> None:
             tasks.start_soon(call)
             await server.asked.wait()
             await client.disconnect()
+            assert len(failed) == 1
         assert "was disconnected during GET" in failed[0].message
         assert (failed[0].code, len(server.requests)) == (ErrorCode.NOT_CONNECTED, 1)
 
