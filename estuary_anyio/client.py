@@ -44,10 +44,10 @@ from .proxy import parse_proxy
 from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
+from .rest.resting import Resting
 from .seeing import Seeing
 from .speaking import Speaking
 from .threads import check_thread, get_ident
-from .tokens import provide
 
 if TYPE_CHECKING:
     import os
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    import httpx
     from anyio.abc import TaskGroup
 
     from estuary_proto.events import TextPiece
@@ -81,7 +82,7 @@ class _Attempt:
         """True when somebody has been given its session."""
 
 
-class EstuaryClient(Listening, Speaking, Seeing, Directing):
+class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -101,6 +102,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing):
         proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
         path: str = "/socket.io/",
+        http_client: httpx.AsyncClient | None = None,
         capture: str | os.PathLike[str] | Callable[[str], None] | None = None,
     ) -> None:
         if not isinstance(config, EstuaryConfig):
@@ -113,6 +115,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing):
         if proxy:
             parse_proxy(proxy)
         self._headers = tuple((headers or {}).items())
+        self._prepare_rest(
+            http_client=http_client, headers=self._headers, tls=ssl_context, proxy=proxy
+        )
         self._capture: CaptureFile | None = None
         seed = secrets.randbits(32)
         if capture is None:
@@ -186,6 +191,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing):
                 await self._ended.wait()
             except BaseException as error:  # It comes: what runs is bounded in time.
                 cut_short = error
+        await self._close_rest()
         return cut_short
 
     def _prepare(self) -> None:
@@ -204,6 +210,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing):
             max_message_size=self.config.max_message_size,
         )
         self._listeners.resume()
+        self._reopen_rest()
 
     def _forget(self) -> None:
         self._pump = None
@@ -338,12 +345,14 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing):
         is then not waited for.
         """
         if self._pump is None:
-            return
+            return await self._close_rest()
         try:
             await self._leave()
         except BaseException:
             self._end_bare_later()
             raise
+        finally:
+            await self._close_rest(for_good=self._tasks is None)
         await self._end_bare()
 
     async def _leave(self) -> None:
@@ -515,13 +524,13 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing):
             self._listeners.tell(event)
 
     def _fetch_credential(self, link: int) -> None:
-        provider = self.config.token_provider
-        assert provider is not None  # It was asked for.
+        tokens = self._tokens
+        assert tokens is not None  # There is a provider: it was asked for.
         pump = self._pump
 
         async def fetch() -> None:
             try:
-                token, player_id, lifetime = await provide(provider)
+                token, player_id, lifetime = await tokens.for_socket()
             except EstuaryError as error:
                 self._core.credential_failed(link, error, now=self._now())
             else:

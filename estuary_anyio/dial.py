@@ -25,7 +25,7 @@ async def open_transport(
     """Connect as `dial` says; raises EstuaryError that names the server and the cause."""
     through = proxy_for(proxy, dial.host, dial.port, secure=dial.secure)
     # The context that is given for the server serves a proxy as well: it says whom to trust.
-    context = _default_context() if tls is None and _needs_tls(dial, through) else tls
+    context = default_context() if tls is None and _needs_tls(dial, through) else tls
     route = Route(
         dial.host,
         dial.port,
@@ -43,7 +43,7 @@ async def open_transport(
 
 
 @cache
-def _default_context() -> ssl.SSLContext:
+def default_context() -> ssl.SSLContext:
     """Whom this machine trusts; reading that takes a while, so it is done once."""
     return ssl.create_default_context()
 

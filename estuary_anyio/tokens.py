@@ -1,4 +1,7 @@
-"""Asking the application's token provider (PROTOCOL 1.6), and what its answer means."""
+"""Asking the application's token provider (PROTOCOL 1.6), and what its answer means.
+
+A client has one `Tokens`: the socket and the REST calls share what the provider gave.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 
-from estuary_proto.credentials import PROVIDED_WITHIN, check_token, refused
+from estuary_proto.credentials import PROVIDED_WITHIN, Credentials, check_token, refused
 from estuary_proto.errors import EstuaryError
 
 if TYPE_CHECKING:
@@ -21,6 +24,46 @@ class Token(NamedTuple):
     token: str
     player_id: str
     lifetime: float
+
+
+class Tokens:
+    """The token in use. One caller at a time asks the provider, the others get what it gave."""
+
+    def __init__(self, provider: Callable[[], Awaitable[Any]]) -> None:
+        self._provider = provider
+        self._held = Credentials()
+        self._lock = anyio.Lock()
+        self._last_of_socket = ""
+
+    async def for_socket(self) -> Token:
+        """A token that the socket has not had: it asks only when it wants none of those.
+
+        Raises EstuaryError AUTH_FAILED.
+        """
+        async with self._lock:
+            if self._held.token == self._last_of_socket:
+                self._held.forget()
+            token = await self._current()
+            self._last_of_socket = token.token
+            return token
+
+    async def for_call(self) -> Token:
+        """The token for a REST call. Raises EstuaryError AUTH_FAILED."""
+        async with self._lock:
+            return await self._current()
+
+    def refuse(self, token: str) -> None:
+        """The server did not accept it: it is not used again."""
+        if self._held.token == token:
+            self._held.forget()
+
+    async def _current(self) -> Token:
+        if not self._held.holds(anyio.current_time()):
+            given = await provide(self._provider)
+            self._held.take(*given, anyio.current_time())
+        held = self._held
+        assert held.player_id is not None  # It was taken with one.
+        return Token(held.token, held.player_id, held.until - anyio.current_time())
 
 
 async def provide(provider: Callable[[], Awaitable[Any]]) -> Token:

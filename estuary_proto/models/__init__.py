@@ -18,6 +18,14 @@ if TYPE_CHECKING:
         AgentTurnVoice,
     )
     from estuary_proto.models.base import Model
+    from estuary_proto.models.characters import (
+        ActionParameter,
+        AgentAction,
+        Character,
+        CharacterListResponse,
+        Encounter,
+        Motive,
+    )
     from estuary_proto.models.conversation import (
         BotResponse,
         BotVoice,
@@ -41,6 +49,17 @@ if TYPE_CHECKING:
         PoseBone,
         TurnMetrics,
     )
+    from estuary_proto.models.generation import (
+        GeneratedCharacter,
+        ModelStarted,
+        ModelStatus,
+    )
+    from estuary_proto.models.graph import (
+        GraphEdge,
+        GraphNode,
+        GraphStats,
+        MemoryGraph,
+    )
     from estuary_proto.models.memory import (
         CoreFact,
         CoreFactsResponse,
@@ -55,6 +74,14 @@ if TYPE_CHECKING:
         TimelineEntry,
     )
     from estuary_proto.models.pcm import decode_pcm, encode_pcm
+    from estuary_proto.models.players import (
+        Pagination,
+        PlayerConversation,
+        PlayerConversationList,
+        PlayerMessage,
+        PlayerMessageList,
+        PlayerStats,
+    )
     from estuary_proto.models.session import (
         AuthError,
         ConnectionState,
@@ -66,6 +93,16 @@ if TYPE_CHECKING:
         SessionRejected,
         SessionTimeout,
         VoiceMode,
+    )
+    from estuary_proto.models.shares import (
+        Share,
+        SharedSession,
+        ShareList,
+        ShareRevoked,
+    )
+    from estuary_proto.models.turns import (
+        TurnResult,
+        TurnText,
     )
     from estuary_proto.models.voice import (
         LiveKitError,
@@ -107,6 +144,43 @@ _THEMES: dict[str, tuple[str, ...]] = {
         "MotiveUpdated",
         "PoseBone",
         "TurnMetrics",
+    ),
+    "characters": (
+        "ActionParameter",
+        "AgentAction",
+        "Character",
+        "CharacterListResponse",
+        "Encounter",
+        "Motive",
+    ),
+    "generation": (
+        "GeneratedCharacter",
+        "ModelStarted",
+        "ModelStatus",
+    ),
+    "graph": (
+        "GraphEdge",
+        "GraphNode",
+        "GraphStats",
+        "MemoryGraph",
+    ),
+    "players": (
+        "Pagination",
+        "PlayerConversation",
+        "PlayerConversationList",
+        "PlayerMessage",
+        "PlayerMessageList",
+        "PlayerStats",
+    ),
+    "shares": (
+        "Share",
+        "ShareList",
+        "ShareRevoked",
+        "SharedSession",
+    ),
+    "turns": (
+        "TurnResult",
+        "TurnText",
     ),
     "memory": (
         "CoreFact",
@@ -150,6 +224,8 @@ _THEMES: dict[str, tuple[str, ...]] = {
 _HOMES = {name: theme for theme, names in _THEMES.items() for name in names}
 
 __all__ = [
+    "ActionParameter",
+    "AgentAction",
     "AgentConversationComplete",
     "AgentTurnComplete",
     "AgentTurnText",
@@ -163,21 +239,29 @@ __all__ = [
     "BotResponse",
     "BotVoice",
     "CameraCaptureRequest",
+    "Character",
     "CharacterAction",
+    "CharacterListResponse",
     "ConnectionState",
     "CoreFact",
     "CoreFactsResponse",
     "DelegationUpdate",
+    "Encounter",
     "EncounterEnd",
     "EncounterMessage",
     "EncounterVoice",
     "ErrorEvent",
+    "GeneratedCharacter",
+    "GraphEdge",
+    "GraphNode",
+    "GraphStats",
     "InterruptData",
     "LiveKitError",
     "LiveKitReady",
     "LiveKitToken",
     "MemoryData",
     "MemoryDeleteResponse",
+    "MemoryGraph",
     "MemoryListResponse",
     "MemorySearchResponse",
     "MemorySearchResult",
@@ -185,18 +269,33 @@ __all__ = [
     "MemoryTimeline",
     "MemoryUpdatedEvent",
     "Model",
+    "ModelStarted",
+    "ModelStatus",
     "ModerationFlag",
     "ModerationWarning",
+    "Motive",
     "MotiveUpdated",
+    "Pagination",
+    "PlayerConversation",
+    "PlayerConversationList",
+    "PlayerMessage",
+    "PlayerMessageList",
+    "PlayerStats",
     "PoseBone",
     "QuotaExceededData",
     "ResponseChunk",
     "SessionInfo",
     "SessionRejected",
     "SessionTimeout",
+    "Share",
+    "ShareList",
+    "ShareRevoked",
+    "SharedSession",
     "SttResponse",
     "TimelineEntry",
     "TurnMetrics",
+    "TurnResult",
+    "TurnText",
     "VoiceError",
     "VoiceMode",
     "VoiceStarted",

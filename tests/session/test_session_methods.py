@@ -340,6 +340,8 @@ ALSO = {
     *("connect", "disconnect", "is_connected", "session", "state", "config"),
     *("on", "once", "off", "emit", "remove_all_listeners", "listener_count", "action"),
     *("events", "wait_for"),
+    # REST: tests/rest.
+    *("memory", "players", "characters", "generate", "shares", "encounters", "turn"),
 }
 
 
