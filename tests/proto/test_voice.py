@@ -531,3 +531,13 @@ def test_audio_that_settles_is_told_by_its_receipt() -> None:
     talk.advance(0.0)
     assert talk.dropped == []
     assert Settled(receipt, Outcome.LOST) in talk.of(Settled)
+
+
+def test_receipts_are_numbered_on_over_connections() -> None:
+    talk = Talker(reconnect_delay=0.0)
+    talk.start()
+    before = [talk.say() for _ in range(3)]
+    talk.link.cut()
+    talk.advance(1.0)
+    assert talk.voice.is_active
+    assert talk.submit(SendText("hi")) > max(before)
