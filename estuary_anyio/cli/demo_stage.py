@@ -58,9 +58,9 @@ class Stage:
         self.client = client
         self.gateway = gateway
         self.sound = sound
-        self.counted = Counted()
+        self.counted: Counted = Counted()
         self.faults: list[EstuaryError] = []
-        self.rate = client.config.audio_sample_rate
+        self.rate: int = client.config.audio_sample_rate
         client.on("bot_response", self._read)
         client.on("bot_voice", self._heard)
         client.on("agent_turn_voice", self._heard)

@@ -51,7 +51,7 @@ class _Room:
         self._timeout = timeout
         self._scope = anyio.move_on_after(timeout)
         self._ended = False
-        self.left = anyio.Event()
+        self.left: anyio.Event = anyio.Event()
 
     def end(self) -> None:
         """The client is being closed."""

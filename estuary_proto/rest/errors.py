@@ -43,7 +43,9 @@ class RestError(EstuaryError):
     def conceal(self, secret: str) -> None:
         """Take a secret out of the texts, however deep the server has put it."""
         super().conceal(secret)
-        self.details = {key: _concealed(value, secret) for key, value in self.details.items()}
+        self.details: dict[str, Any] = {
+            key: _concealed(value, secret) for key, value in self.details.items()
+        }
 
 
 def _concealed(value: Any, secret: str) -> Any:
