@@ -79,7 +79,7 @@ class Client(Speaking, Playing, Renewing):
         self._events: deque[Any] = deque()
         self._replies = Replies(self._events)
         outlet = Outlet(
-            self._say,
+            self._say_of_voice,
             self._say_aloud,
             lambda: self._connection.max_audio if self._connection else MAX_AUDIO,
             self._events.append,
@@ -284,6 +284,10 @@ class Client(Speaking, Playing, Renewing):
         self._replies.submitted(message, self._now)
         self._heed(message)
         return receipt
+
+    def _say_of_voice(self, message: Any, ack_within: float | None) -> int:
+        # Where a goodbye is under way nobody listens; its end takes voice with it.
+        return self._say(message, ack_within) if self.is_connected else 0
 
     def _say_aloud(
         self, pcm: bytes, seconds: float, *, live: bool, always: bool, settles: bool

@@ -420,6 +420,7 @@ class Voice:
             self._forget(turn, "not_started")
             error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
             self._answer(turn, error)
+            self._let_on()
 
     # --- on and off ------------------------------------------------------------------------
 

@@ -240,7 +240,8 @@ def _ask(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], A
 
 
 def _start_voice(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    mode = VoiceMode(data["mode"])
+    given = value_of(data["mode"])
+    mode = VoiceMode(given) if given in tuple(VoiceMode) else given
     return lambda: recorder.start_voice(mode, now=now)
 
 

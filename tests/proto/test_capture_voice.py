@@ -65,3 +65,13 @@ def test_what_is_heard_and_lines_are_recorded() -> None:
         LineStarted,
         LinesEnded,
     ]
+
+
+@pytest.mark.parametrize("mode", ["nonsense", 7, ["x"], None])
+def test_a_wrong_mode_is_the_callers_mistake_and_replays(mode: Any) -> None:
+    pair = Taped()
+    pair.connect()
+    client: Any = pair.client
+    with pytest.raises(EstuaryError):
+        client.start_voice(mode, now=pair.now)
+    pair.check()
