@@ -6,11 +6,29 @@ from collections import deque
 
 from estuary_audio import pcm as pcm16
 
+HOLD = 0.1
+"""Seconds that a block counts: until the next ones have surely come."""
+
 FALL = 0.3
-"""Seconds in which a meter falls to a tenth after the sound has stopped."""
+"""Seconds in which a meter then falls to a tenth."""
 
 AHEAD = 64
 """How many blocks are kept that nobody has looked at."""
+
+
+class _Needle:
+    """One value that rises at once, holds, and falls."""
+
+    def __init__(self) -> None:
+        self._value = 0.0
+        self._at = 0.0
+
+    def feed(self, value: float, at: float) -> None:
+        if value >= self.read(at):
+            self._value, self._at = value, at
+
+    def read(self, now: float) -> float:
+        return float(self._value * 0.1 ** (max(0.0, now - self._at - HOLD) / FALL))
 
 
 class Meter:
@@ -20,12 +38,10 @@ class Meter:
     from another thread than the one that reads.
     """
 
-    def __init__(self, fall: float = FALL) -> None:
-        self._fall = fall
+    def __init__(self) -> None:
         self._coming: deque[tuple[float, float, float]] = deque(maxlen=AHEAD)
-        self._rms = 0.0
-        self._peak = 0.0
-        self._at = 0.0
+        self._rms = _Needle()
+        self._peak = _Needle()
 
     def feed(self, pcm: bytes, at: float) -> None:
         """Take PCM16 mono that is heard `at` that time."""
@@ -34,19 +50,15 @@ class Meter:
     def level(self, now: float) -> float:
         """The root mean square, 0 to 1 of full scale."""
         self._settle(now)
-        return self._rms * self._faded(now)
+        return self._rms.read(now)
 
     def peak(self, now: float) -> float:
         """The highest sample, 0 to 1 of full scale: 1 says that it clips."""
         self._settle(now)
-        return self._peak * self._faded(now)
-
-    def _faded(self, now: float) -> float:
-        return float(0.1 ** (max(0.0, now - self._at) / self._fall))
+        return self._peak.read(now)
 
     def _settle(self, now: float) -> None:
         while self._coming and self._coming[0][0] <= now:
             at, rms, peak = self._coming.popleft()
-            faded = self._faded(at)
-            self._rms, self._peak = max(rms, self._rms * faded), max(peak, self._peak * faded)
-            self._at = at
+            self._rms.feed(rms, at)
+            self._peak.feed(peak, at)

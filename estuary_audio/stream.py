@@ -162,7 +162,7 @@ class DeviceStream:
         finish = self._stream.stop if gently and self.trouble() is None else self._stream.abort
         closer = threading.Thread(target=self._close, args=(finish,), daemon=True)
         closer.start()
-        closer.join(GRACE)
+        closer.join(GRACE if not self._goes_round() else BLOCK)
         if closer.is_alive() and self._goes_round() and self._thread is not None:
             stuck.end_thread(self._thread[0])
         closer.join(SILENT)

@@ -39,16 +39,15 @@ def end_thread(thread: int) -> bool:
     """
     if sys.platform != "linux":
         return False
-    library = ctypes.CDLL(None, use_errno=True)
+    library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return False
+    number = signal.SIGRTMAX - 3
     library.signal.restype = ctypes.c_void_p
     library.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
-    number = signal.SIGRTMAX - 3
-    handler = _HANDLER(_allow_cancelling)
-    _alive.append(handler)  # A late signal must still find it.
-    before = library.signal(number, ctypes.cast(handler, ctypes.c_void_p))
-    if before:
+    ours = ctypes.cast(_HANDLER, ctypes.c_void_p)
+    before = library.signal(number, ours)
+    if before not in (None, ours.value):
         # Somebody else uses this signal; what is theirs is not taken.
         library.signal(number, before)
         return False
@@ -56,9 +55,8 @@ def end_thread(thread: int) -> bool:
     return not library.pthread_cancel(target) and not library.pthread_kill(target, number)
 
 
-_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
-_alive: list[object] = []
-
-
 def _allow_cancelling(number: int) -> None:
     ctypes.CDLL(None).pthread_setcancelstate(ENABLE, None)
+
+
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)(_allow_cancelling)
