@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,8 +36,10 @@ pcm.desk { type pipewire capture_node "desk" hint { show on description "desk" }
 """
 
 SERVERS = """
-pipewire & pipewire-pulse & wireplumber &
-trap 'kill $(jobs -p)' EXIT
+pipewire & one=$!
+pipewire-pulse & two=$!
+wireplumber & three=$!
+trap 'kill $one $two $three; wait' EXIT
 cat
 """
 
@@ -72,8 +75,8 @@ class Card:
         for sink in ("speaker", "headset", "mic"):
             if sink not in self._modules:
                 self.plug(sink)
-        pactl("set-default-sink", "speaker")
-        pactl("set-default-source", "mic.monitor")
+        _patiently("set-default-sink", "speaker")
+        _patiently("set-default-source", "mic.monitor")
 
 
 SHAPE = ("rate=48000", "channels=1")
@@ -92,7 +95,6 @@ def playing(sink: str, pcm: bytes) -> Iterator[None]:
     with subprocess.Popen(["pacat", *arguments], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         os.set_blocking(process.stdin.fileno(), True)
-        import threading
 
         def feed() -> None:
             assert process.stdin is not None
@@ -141,32 +143,24 @@ class Tap:
 
 
 @contextmanager
-def sound_server(home: Path) -> Iterator[Card]:
-    """Run the servers under a bus of their own, as whoever this is, without a display or a seat."""
+def settings(home: Path) -> Iterator[None]:
+    """What tells a program, this one included, where its sound server is."""
     runtime = home / "runtime"
     runtime.mkdir(mode=0o700)
     (home / "alsa.conf").write_text(ALSA)
-    settings = {
+    ours = {
         "XDG_RUNTIME_DIR": str(runtime),
         "XDG_STATE_HOME": str(home / "state"),
         "XDG_CONFIG_HOME": str(home / "config"),
         "ALSA_CONFIG_PATH": str(home / "alsa.conf"),
     }
     gone = ("PULSE_SERVER", "PIPEWIRE_REMOTE", "PIPEWIRE_ALSA", "DBUS_SESSION_BUS_ADDRESS")
-    before = {name: os.environ.get(name) for name in (*settings, *gone)}
-    os.environ.update(settings)
+    before = {name: os.environ.get(name) for name in (*ours, *gone)}
+    os.environ.update(ours)
     for name in gone:
         os.environ.pop(name, None)
-    command = ["dbus-run-session", "--", "sh", "-c", SERVERS]
     try:
-        with (
-            (home / "servers.log").open("wb") as log,
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as servers,
-        ):
-            _wait_until_ready()
-            yield Card()
-            assert servers.stdin is not None
-            servers.stdin.close()  # What `cat` waits for.
+        yield
     finally:
         for name, value in before.items():
             if value is None:
@@ -175,13 +169,30 @@ def sound_server(home: Path) -> Iterator[Card]:
                 os.environ[name] = value
 
 
-def _wait_until_ready() -> None:
+@contextmanager
+def running(home: Path) -> Iterator[Card]:
+    """The servers under a bus of their own, as whoever this is, without a display or a seat."""
+    command = ["dbus-run-session", "--", "sh", "-c", SERVERS]
+    with (
+        (home / "servers.log").open("ab") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as servers,
+    ):
+        _patiently("info")
+        try:
+            yield Card()
+        finally:
+            assert servers.stdin is not None
+            servers.stdin.close()  # What `cat` waits for.
+
+
+def _patiently(*arguments: str) -> None:
+    """Ask the sound server until it can: its parts find each other in their own time."""
     deadline = time.monotonic() + 20
     while True:
         try:
-            pactl("info")
+            pactl(*arguments)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            assert time.monotonic() < deadline, "the sound server does not answer"
+            assert time.monotonic() < deadline, f"the sound server does not {arguments}"
             time.sleep(0.02)
         else:
             return

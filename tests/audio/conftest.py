@@ -22,7 +22,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[card.Card]:
         if os.environ.get("ESTUARY_JUDGES") == "required":
             pytest.fail(why)
         pytest.skip(why)
-    with card.sound_server(tmp_path_factory.mktemp("sound")) as ours:
+    home = tmp_path_factory.mktemp("sound")
+    with card.settings(home), card.running(home) as ours:
         yield ours
 
 

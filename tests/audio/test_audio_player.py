@@ -131,7 +131,7 @@ async def test_events_come_when_it_is_heard(sound_card: Card) -> None:
 
 async def test_an_interruption_silences_within_40_ms(sound_card: Card) -> None:
     pactl("set-default-source", "speaker.monitor")
-    best = 1.0
+    delays: list[float] = []
     for attempt in range(3):
         told = Told()
         async with AudioRecorder(48000) as mic, anyio.create_task_group() as tasks:
@@ -154,9 +154,9 @@ async def test_an_interruption_silences_within_40_ms(sound_card: Card) -> None:
         begin, end = ear.span()
         # A push and a flush go the same way, each waiting for the device's next block.
         loop = begin - first
-        best = min(best, end - interrupted - loop)
+        delays.append(end - interrupted - loop)
         assert told.kinds == [PlaybackStarted, PlaybackDropped, PlaybackInterrupted]
-    assert best < 0.04
+    assert sorted(delays)[1] < 0.04
 
 
 async def test_a_loudspeaker_that_vanishes_is_replaced(

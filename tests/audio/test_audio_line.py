@@ -1,0 +1,90 @@
+"""A sound server that goes and comes back, and devices that are listed but do not open."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from estuary_audio import (
+    AudioPlayer,
+    AudioRecorder,
+    DeviceChanged,
+    PlaybackComplete,
+    PlaybackStarted,
+)
+from estuary_audio.devices import Direction, candidates, list_devices, read_anew
+from estuary_audio.stream import any_open, open_first
+from estuary_proto.errors import ErrorCode, EstuaryError
+from tests.audio import card
+from tests.audio.sound import tone
+from tests.audio.waiting import Told, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from estuary_audio import AudioBlock
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_sound_server_that_restarts(servers: card.Card, tmp_path: Path) -> None:
+    told = Told()
+    with card.settings(tmp_path), ExitStack() as server:
+        server.enter_context(card.running(tmp_path)).reset()
+        async with AudioPlayer(on_event=told) as player:
+            player.push("a", tone(440, 2.0, 16000), final=True)
+            await told.until(PlaybackStarted)
+            await anyio.to_thread.run_sync(server.close)
+            lost = await told.until(DeviceChanged)
+            assert (lost.lost, lost.device) == ("default", None)
+            assert player.device is None
+            assert player.waiting > 0.5
+            restarted = await anyio.to_thread.run_sync(server.enter_context, card.running(tmp_path))
+            await anyio.to_thread.run_sync(restarted.reset)
+            complete = await told.until(PlaybackComplete)
+        assert complete.whole
+        assert told.kinds == [PlaybackStarted, DeviceChanged, DeviceChanged, PlaybackComplete]
+        again = told.of(DeviceChanged)[1]
+        assert (again.lost, again.device) == (None, "default")
+        assert not any_open()
+
+
+async def test_a_recorder_whose_server_restarts(servers: card.Card, tmp_path: Path) -> None:
+    told = Told()
+    with card.settings(tmp_path), ExitStack() as server:
+        server.enter_context(card.running(tmp_path)).reset()
+        blocks: list[AudioBlock] = []
+        async with AudioRecorder(on_event=told) as mic, anyio.create_task_group() as tasks:
+
+            async def listen() -> None:
+                async for block in mic:
+                    blocks.append(block)
+
+            tasks.start_soon(listen)
+            await until(lambda: len(blocks) > 5)
+            await anyio.to_thread.run_sync(server.close)
+            lost = await told.until(DeviceChanged)
+            assert (lost.direction, lost.lost, lost.device) == ("input", "default", None)
+            count = len(blocks)
+            restarted = await anyio.to_thread.run_sync(server.enter_context, card.running(tmp_path))
+            await anyio.to_thread.run_sync(restarted.reset)
+            await until(lambda: len(blocks) > count + 5)
+            await mic.close()
+        assert told.kinds[:2] == [DeviceChanged, DeviceChanged]
+        assert not any_open()
+
+
+async def test_devices_that_do_not_open(servers: card.Card, tmp_path: Path) -> None:
+    with card.settings(tmp_path):
+        with card.running(tmp_path) as server:
+            server.reset()
+            read_anew()
+            devices = candidates(list_devices(), Direction.OUTPUT, "speaker")
+        with pytest.raises(EstuaryError, match="no loudspeaker could be opened") as caught:
+            open_first(devices, Direction.OUTPUT, 48000, 0.04, lambda *_: None, lambda: None)
+    assert caught.value.code is ErrorCode.AUDIO_UNAVAILABLE
+    assert set(caught.value.details["tried"]) == {device.name for device in devices}
+    assert not any_open()
