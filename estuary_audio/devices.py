@@ -13,6 +13,9 @@ from estuary_proto.errors import ErrorCode, EstuaryError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MIXER = 32
+"""As many channels as only a sound server's mixer offers."""
+
 COMMON_RATES = (48000, 44100, 32000, 24000, 16000, 96000, 22050, 8000)
 
 
@@ -118,10 +121,10 @@ def _matching(able: Sequence[Device], wanted: str | int) -> list[Device]:
 def _unknown(able: Sequence[Device], direction: Direction, wanted: str | int) -> EstuaryError:
     names = [d.name for d in able]
     near = get_close_matches(str(wanted), names, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
     listed = ", ".join(f"{d.index}: {d.name}" for d in able)
     return EstuaryError(
-        f"there is no {direction.noun} {wanted!r}{hint} There are {listed}",
+        f"there is no {direction.noun} {wanted!r}{hint}; there are {listed}",
         ErrorCode.AUDIO_UNAVAILABLE,
         {"direction": direction.value, "wanted": wanted, "devices": names},
     )
@@ -137,9 +140,15 @@ def rates(device: Device, wished: int) -> list[int]:
 
 
 def channel_counts(device: Device, direction: Direction) -> list[int]:
-    """How many channels to ask for: one; else two, or all that there are, mixed by us."""
+    """How many channels to ask for, in which order.
+
+    Two to play on, since one may come out on the left only; but one where a mixer stands before it,
+    which knows better. One to record from, since a microphone is often one of two inputs, and the
+    mean with nothing is half of it.
+    """
     most = device.channels(direction)
-    return [1] if most == 1 else list(dict.fromkeys((1, 2, most)))
+    wished = (2, 1) if direction is Direction.OUTPUT and most < MIXER else (1, 2)
+    return list(dict.fromkeys(min(count, most) for count in (*wished, most)))
 
 
 def read_anew() -> None:

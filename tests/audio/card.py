@@ -32,6 +32,7 @@ ALSA = """
 </usr/share/alsa/alsa.conf>
 pcm.speaker { type pipewire playback_node "speaker" hint { show on description "speaker" } }
 pcm.headset { type pipewire playback_node "headset" hint { show on description "headset" } }
+pcm.stereo { type pipewire rate 44100 channels 2 playback_node "headset" capture_node "desk" }
 pcm.desk { type pipewire capture_node "desk" hint { show on description "desk" } }
 """
 
@@ -66,15 +67,22 @@ class Card:
         answer = pactl("load-module", "module-null-sink", f"sink_name={sink}", *SHAPE)
         self._modules[sink] = answer.strip()
 
-    def unplug(self, sink: str) -> None:
+    def plug_microphone(self, source: str) -> None:
+        """Add a microphone that hears what is played to the sink `mic`."""
+        names = ("master=mic.monitor", f"source_name={source}")
+        self._modules[source] = pactl("load-module", "module-remap-source", *names).strip()
+
+    def unplug(self, name: str) -> None:
         """Take it away."""
-        pactl("unload-module", self._modules.pop(sink))
+        pactl("unload-module", self._modules.pop(name))
 
     def reset(self) -> None:
         """As new: a loudspeaker, a headset, and a microphone that hears the sink `mic`."""
         for sink in ("speaker", "headset", "mic"):
             if sink not in self._modules:
                 self.plug(sink)
+        if "desk" in self._modules:
+            self.unplug("desk")
         _patiently("set-default-sink", "speaker")
         _patiently("set-default-source", "mic.monitor")
 

@@ -190,7 +190,7 @@ def test_a_device_that_cannot_is_no_choice() -> None:
     with pytest.raises(EstuaryError, match="no loudspeaker 'Webcam'.*0: USB Headset") as caught:
         candidates(ALL, Direction.OUTPUT, "Webcam")
     assert caught.value.details["wanted"] == "Webcam"
-    with pytest.raises(EstuaryError, match="did you mean 'Built-in'?"):
+    with pytest.raises(EstuaryError, match="did you mean 'Built-in'"):
         candidates(ALL, Direction.OUTPUT, "buildin")
 
 
@@ -200,8 +200,9 @@ def test_rates_and_channels_to_try() -> None:
     assert rates(mac, 16000)[:3] == [96000, 48000, 16000]
     assert len(set(rates(mac, 16000))) == len(rates(mac, 16000))
     assert channel_counts(HEADSET, Direction.INPUT) == [1]
-    assert channel_counts(HEADSET, Direction.OUTPUT) == [1, 2]
-    assert channel_counts(device(0, "Mixer", 8, 0), Direction.INPUT) == [1, 2, 8]
+    assert channel_counts(HEADSET, Direction.OUTPUT) == [2, 1]
+    assert channel_counts(device(0, "Interface", 8, 0), Direction.INPUT) == [1, 2, 8]
+    assert channel_counts(device(0, "Mixer", 64, 64), Direction.OUTPUT) == [1, 2, 64]
 
 
 # --- the ring and its wake ----------------------------------------------------------------------

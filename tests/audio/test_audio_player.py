@@ -21,6 +21,7 @@ from estuary_audio import (
     PlaybackStarted,
     SoundEvent,
 )
+from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.models import BotVoice
 from tests.audio.card import PINNED, Card, Tap, pactl
 from tests.audio.sound import loud, samples, span, spectrum, tone
@@ -92,6 +93,7 @@ async def test_a_message_is_heard_whole_and_without_a_gap(sound_card: Card, tmp_
             break
     assert end - begin == pytest.approx(1.0, abs=0.002)
     assert gapless
+    assert abs(samples(inside)).max() == pytest.approx(0.5, abs=0.01)
     assert hertz == pytest.approx(440, abs=1)
     assert rest < -60
     assert told.kinds == [PlaybackStarted, PlaybackComplete]
@@ -302,3 +304,57 @@ async def test_a_listener_that_fails_is_logged(
         with anyio.fail_after(20):
             await player.drain()
     assert "on_event has failed" in caplog.text
+
+
+async def test_a_stereo_device_at_another_rate_plays_on_both_sides(
+    sound_card: Card, tmp_path: Path
+) -> None:
+    sides: list[bytes] = []
+    async with AudioPlayer(device="stereo", far_end=lambda pcm, *_: sides.append(pcm)) as player:
+        assert player.device_rate == 44100
+        tap = Tap("headset", tmp_path / "tap")
+        await push(player, "a", tone(440, 0.5, 24000), 24000)
+        with anyio.fail_after(20):
+            await player.drain()
+    heard = tap.stop()
+    begin, end = span(heard, 48000)
+    assert end - begin == pytest.approx(0.5, abs=0.005)
+    inside = heard[round(begin * 48000) * 2 + 9600 : round(end * 48000) * 2 - 9600]
+    # The mono sink adds both sides, each 3 dB down; one side alone would be 0.35.
+    assert abs(samples(inside)).max() == pytest.approx(0.707, abs=0.02)
+    assert spectrum(b"".join(sides)[-44100:-8820], 44100)[0] == pytest.approx(440, abs=1)
+
+
+async def test_the_queue_goes_on_when_the_next_device_has_another_rate(
+    sound_card: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PIPEWIRE_ALSA", PINNED)
+    pactl("set-default-sink", "speaker")
+    told = Told()
+    async with AudioPlayer(device="stereo", on_event=told) as player:
+        player.push("a", tone(440, 1.0, 24000), rate=24000)
+        await told.until(PlaybackStarted)
+        await anyio.to_thread.run_sync(sound_card.unplug, "headset")
+        tap = await anyio.to_thread.run_sync(Tap, "speaker", tmp_path / "tap")
+        change = await told.until(DeviceChanged)
+        assert change.lost == "stereo"
+        assert player.device_rate == 48000
+        player.push("a", tone(440, 1.0, 24000), rate=24000, final=True)
+        with anyio.fail_after(20):
+            await player.drain()
+    heard = tap.stop()
+    begin, end = span(heard, 48000)
+    inside = heard[round(end * 48000) * 2 - 48000 : round(end * 48000) * 2 - 4800]
+    assert spectrum(inside, 48000)[0] == pytest.approx(440, abs=1)
+    complete = told.of(PlaybackComplete)[0]
+    assert complete.whole
+    assert complete.seconds == pytest.approx(2.0, abs=0.002)
+    assert begin < end
+
+
+@pytest.mark.parametrize("device", ["no such thing", 99])
+async def test_an_unknown_loudspeaker_is_refused(sound_card: Card, device: str | int) -> None:
+    with pytest.raises(EstuaryError, match="there is no loudspeaker") as caught:
+        async with AudioPlayer(device=device):
+            pass
+    assert caught.value.code is ErrorCode.AUDIO_UNAVAILABLE

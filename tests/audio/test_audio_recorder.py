@@ -10,7 +10,7 @@ import pytest
 
 from estuary_audio import AudioRecorder, CaptureDropped, DeviceChanged
 from estuary_proto.errors import ErrorCode, EstuaryError
-from tests.audio.card import PINNED, Card, playing
+from tests.audio.card import PINNED, Card, pactl, playing
 from tests.audio.sound import samples, spectrum, to_pcm, tone
 from tests.audio.waiting import Told, until
 
@@ -152,7 +152,7 @@ async def test_a_device_is_chosen_by_its_name(sound_card: Card) -> None:
 async def test_an_unknown_device_is_refused_with_what_there_is(
     sound_card: Card, device: str | int
 ) -> None:
-    with pytest.raises(EstuaryError, match=r"there is no microphone .*4: default") as caught:
+    with pytest.raises(EstuaryError, match=r"no microphone .*; there are .*\d: default") as caught:
         await AudioRecorder(16000, device=device).open()
     assert caught.value.code is ErrorCode.AUDIO_UNAVAILABLE
 
@@ -162,10 +162,12 @@ async def test_a_microphone_that_vanishes_is_replaced(
 ) -> None:
     monkeypatch.setenv("PIPEWIRE_ALSA", PINNED)
     told = Told()
-    sound_card.plug("desk")
+    sound_card.plug_microphone("desk")
+    pactl("set-default-source", "speaker.monitor")  # Where nothing is heard.
     with playing("mic", tone(1000, 20, 48000)):
         async with AudioRecorder(16000, device="desk", on_event=told) as mic:
-            await take(mic, 0.3)
+            await until_heard(mic)
+            pactl("set-default-source", "mic.monitor")
             await anyio.to_thread.run_sync(sound_card.unplug, "desk")
             with anyio.fail_after(30):
                 async for _ in mic:
@@ -183,3 +185,17 @@ async def test_a_microphone_that_vanishes_is_replaced(
 async def test_a_rate_that_makes_no_sense_is_refused(sound_card: Card) -> None:
     with pytest.raises(EstuaryError, match="8000 to 48000"):
         AudioRecorder(7999)
+
+
+async def test_a_device_at_another_rate_gives_the_same(sound_card: Card) -> None:
+    sound_card.plug_microphone("desk")
+    pactl("set-default-source", "speaker.monitor")  # Where nothing is heard.
+    with playing("mic", tone(1000, 8, 48000)):
+        async with AudioRecorder(16000, device="stereo") as mic:
+            assert mic.device_rate == 44100
+            await until_heard(mic)
+            await take(mic, 0.3)
+            blocks = await take(mic, 0.5)
+    assert {len(block.pcm) for block in blocks} == {640}
+    hertz, _ = spectrum(joined(blocks), 16000)
+    assert hertz == pytest.approx(1000, abs=1)
