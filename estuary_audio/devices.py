@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -152,11 +153,16 @@ def channel_counts(device: Device, direction: Direction) -> list[int]:
 
 
 def read_anew() -> None:
-    """Let PortAudio look at what is plugged in now. No stream may be open.
+    """Let PortAudio look at what is plugged in now, unless this program has a stream open.
 
     Raises EstuaryError AUDIO_UNAVAILABLE when it does not start again.
     """
     card = sound_card()
+    # Starting again would pull the ground from under streams, also those that are not ours.
+    streams = (card.RawStream, card.RawInputStream, card.RawOutputStream)
+    found = (o for o in gc.get_objects() if issubclass(type(o), streams))
+    if any(not stream.closed for stream in found):
+        return
     try:
         # PortAudio reads its list once, when it starts; sounddevice has no other way to ask.
         card._terminate()

@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from estuary_audio.devices import Device, Direction, candidates, list_devices, read_anew
 from estuary_audio.events import DeviceChanged
-from estuary_audio.stream import DeviceStream, any_open, open_first
+from estuary_audio.stream import DeviceStream, open_first
 from estuary_proto.errors import EstuaryError
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ class Line:
 
     def _open_any(self, lost: Device | None) -> list[tuple[Device, str]]:
         """In a thread: open the first candidate that works, the one that was lost last of all."""
-        if not any_open():
-            read_anew()
+        read_anew()
         devices = candidates(list_devices(), self._direction, self._wanted)
         if lost is not None:
             devices.sort(key=lambda device: device.name == lost.name)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 USUAL_RATE = 48000
 """What the queue runs at until a device has said better."""
 
-logger = logging.getLogger("estuary_audio")
+logger: logging.Logger = logging.getLogger("estuary_audio")
 
 
 class AudioPlayer:
@@ -67,10 +67,10 @@ class AudioPlayer:
         far_end: Callable[[bytes, int, float], object] | None = None,
     ) -> None:
         require()
-        self.rate = rate
-        self.meter = Meter()
-        self.far_end = far_end
-        self.device_underruns = 0
+        self.rate: int = rate
+        self.meter: Meter = Meter()
+        self.far_end: Callable[[bytes, int, float], object] | None = far_end
+        self.device_underruns: int = 0
         """How often the device went without us, since this program was too busy."""
         self._prewarm = prewarm
         self._on_event = on_event

@@ -54,18 +54,18 @@ class Playout:
         limit: float = 600.0,
         volume: float = 1.0,
     ) -> None:
-        self.rate = rate
-        self.prebuffer = prebuffer
-        self.rebuffer = rebuffer
-        self.fade = fade
-        self.patience = patience
-        self.lost_after = lost_after
-        self.limit = limit
-        self.volume = volume
+        self.rate: int = rate
+        self.prebuffer: float = prebuffer
+        self.rebuffer: float = rebuffer
+        self.fade: float = fade
+        self.patience: float = patience
+        self.lost_after: float = lost_after
+        self.limit: float = limit
+        self.volume: float = volume
         """From 0 to 1; what changes is a ramp over the next block."""
-        self.underruns = 0
+        self.underruns: int = 0
         """How often a message was silent in its middle."""
-        self.late = 0.0
+        self.late: float = 0.0
         """Seconds of pieces that came after their message had ended."""
         self._volume = volume
         self._queue: list[Message] = []

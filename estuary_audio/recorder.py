@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DRAIN = 0.5
 """At most so many seconds after `drain` until all that was said is there."""
 
-logger = logging.getLogger("estuary_audio")
+logger: logging.Logger = logging.getLogger("estuary_audio")
 
 
 class _State(Enum):
@@ -67,9 +67,9 @@ class AudioRecorder:
             raise EstuaryError(
                 f"rate is {rate} Hz, not 8000 to 48000", ErrorCode.CONFIG_INVALID, {"field": "rate"}
             )
-        self.rate = rate
-        self.meter = Meter()
-        self.overruns = 0
+        self.rate: int = rate
+        self.meter: Meter = Meter()
+        self.overruns: int = 0
         """How often the device had to throw sound away, since nobody took it in time."""
         self._on_event = on_event
         self._line = Line(

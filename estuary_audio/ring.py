@@ -59,7 +59,7 @@ class Ring(Generic[T]):
     def __init__(self, capacity: int) -> None:
         self._items: deque[T] = deque()
         self._capacity = capacity
-        self.dropped = 0
+        self.dropped: int = 0
         """How many items went unread since the start."""
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ class Tape:
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._offset = 0  # Bytes of the first piece that are gone.
-        self.frames = 0
+        self.frames: int = 0
 
     def append(self, pcm: bytes) -> None:
         """Record whole samples behind what is there."""
@@ -53,11 +53,11 @@ class Message:
     __slots__ = ("dry_at", "end", "final", "message_id", "playing", "seconds", "tape", "waits")
 
     def __init__(self, message_id: str) -> None:
-        self.message_id = message_id
-        self.tape = Tape()
-        self.final = False
-        self.playing = False
-        self.seconds = 0.0
+        self.message_id: str = message_id
+        self.tape: Tape = Tape()
+        self.final: bool = False
+        self.playing: bool = False
+        self.seconds: float = 0.0
         """How much of it was given to the loudspeaker."""
         self.end: float | None = None
         """When the last of that is heard; None before the first."""

@@ -37,7 +37,9 @@ pcm.desk { type pipewire capture_node "desk" hint { show on description "desk" }
 """
 
 SERVERS = """
+rm -f "$XDG_RUNTIME_DIR"/pipewire-0*
 pipewire & one=$!
+until [ -S "$XDG_RUNTIME_DIR"/pipewire-0 ]; do sleep 0.02; done
 pipewire-pulse & two=$!
 wireplumber & three=$!
 trap 'kill $one $two $three; wait' EXIT

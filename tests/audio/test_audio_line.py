@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+import sounddevice
 
 from estuary_audio import (
     AudioPlayer,
@@ -16,6 +17,7 @@ from estuary_audio import (
     PlaybackStarted,
 )
 from estuary_audio.devices import Direction, candidates, list_devices, read_anew
+from estuary_audio.ring import Wake
 from estuary_audio.stream import any_open, open_first
 from estuary_proto.errors import ErrorCode, EstuaryError
 from tests.audio import card
@@ -88,3 +90,20 @@ async def test_devices_that_do_not_open(servers: card.Card, tmp_path: Path) -> N
     assert caught.value.code is ErrorCode.AUDIO_UNAVAILABLE
     assert set(caught.value.details["tried"]) == {device.name for device in devices}
     assert not any_open()
+
+
+async def test_streams_of_the_program_that_are_not_ours_live_on(sound_card: card.Card) -> None:
+    called = anyio.Event()
+    wake = Wake(lambda: called.set())
+
+    def play(data: Any, frames: int, when: Any, status: Any) -> None:
+        data[:] = bytes(len(data))
+        wake()
+
+    with sounddevice.RawOutputStream(samplerate=48000, channels=1, dtype="int16", callback=play):
+        async with AudioPlayer() as player:
+            player.push("a", tone(440, 0.1, 16000), final=True)
+            await player.drain()
+        with anyio.fail_after(20):
+            called = anyio.Event()
+            await called.wait()
