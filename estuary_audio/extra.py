@@ -32,7 +32,7 @@ def no_portaudio(problem: object) -> EstuaryError:
 class Late:
     """A package of the extra that stands for itself, and is imported when it is first used.
 
-    Using it raises EstuaryError AUDIO_UNAVAILABLE when it, or PortAudio below it, is not there.
+    Using it raises EstuaryError AUDIO_UNAVAILABLE when it is not there.
     """
 
     def __init__(self, name: str) -> None:
@@ -43,9 +43,6 @@ class Late:
             package = import_module(self._name)
         except ImportError:
             raise missing(self._name) from None
-        except OSError as error:
-            # sounddevice loads PortAudio when it is imported.
-            raise no_portaudio(error) from None
         found = getattr(package, attribute)
         self.__dict__[attribute] = found
         return found

@@ -170,9 +170,9 @@ class Playout:
         message.waits = None
         if message.end is None:
             self._tell(here, events.PlaybackStarted(message.message_id, here))
-        elif message.dry_at is not None:
+        else:
             self.underruns += 1
-            gap = here - message.dry_at
+            gap = here - message.end
             self._tell(here, events.Underrun(message.message_id, here, gap))
         return True
 
@@ -189,9 +189,9 @@ class Playout:
         kept = 0 if message.final else self._fade_frames
         dry = not message.final and message.tape.frames < frames + kept
         piece = message.tape.take(message.tape.frames if dry else frames)
-        if message.dry_at is not None:
+        if message.dry:
             piece = self._faded(piece, 0.0, 1.0)
-            message.dry_at = None
+            message.dry = False
         seconds = len(piece) / pcm.WIDTH / self.rate
         message.end = here + seconds
         message.seconds += seconds
@@ -199,7 +199,7 @@ class Playout:
             piece = self._faded(piece, 1.0, 0.0)
             # The fade may reach into the next block.
             self._tail = piece[frames * pcm.WIDTH :]
-            message.dry_at = message.end
+            message.dry = True
             message.playing = False
         elif message.final and not message.tape.frames:
             self._complete(message, message.end)
@@ -219,14 +219,11 @@ class Playout:
         return piece[: len(piece) - size] + pcm.ramp(piece[len(piece) - size :], begin, end)
 
     def _fade_out(self, message: Message) -> None:
-        if self._tail:
-            return  # Something is fading out already.
         rest = message.tape.take(self._fade_frames)
         self._tail = pcm.ramp(rest, 1.0, 0.0)
         seconds = len(rest) / pcm.WIDTH / self.rate
         message.seconds += seconds
-        if message.end is not None:
-            message.end = max(message.end, self._heard_until) + seconds
+        message.end = self._heard_until + seconds
 
     # --- what is told ----------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Tape:
 class Message:
     """One message of the character on its way to the loudspeaker."""
 
-    __slots__ = ("dry_at", "end", "final", "message_id", "playing", "seconds", "tape", "waits")
+    __slots__ = ("dry", "end", "final", "message_id", "playing", "seconds", "tape", "waits")
 
     def __init__(self, message_id: str) -> None:
         self.message_id: str = message_id
@@ -61,7 +61,7 @@ class Message:
         """How much of it was given to the loudspeaker."""
         self.end: float | None = None
         """When the last of that is heard; None before the first."""
-        self.dry_at: float | None = None
-        """Since when it is silent in its middle."""
+        self.dry: bool = False
+        """It has faded out in its middle, and will fade in."""
         self.waits: float | None = None
         """Since when it is next and waits for sound."""

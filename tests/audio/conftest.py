@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from estuary_audio.devices import read_anew
 from tests.audio import card
 
 if TYPE_CHECKING:
@@ -31,4 +32,5 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[card.Card]:
 def sound_card(servers: card.Card) -> card.Card:
     """A loudspeaker, a headset and a microphone, as new."""
     servers.reset()
+    read_anew()
     return servers

@@ -83,6 +83,11 @@ def test_with_a_portaudio_that_does_not_start(servers: object) -> None:
         assert "PortAudio cannot be used (host error)" in line
 
 
+def test_with_a_portaudio_that_was_ended(servers: object) -> None:
+    for line in outcome("import sounddevice; sounddevice._terminate()"):
+        assert "PortAudio cannot be used" in line
+
+
 def test_without_a_device(servers: object, tmp_path: Path) -> None:
     (tmp_path / "alsa.conf").write_text("pcm.default { type pipewire }")
     env = {"ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"), "XDG_RUNTIME_DIR": str(tmp_path)}

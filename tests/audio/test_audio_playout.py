@@ -144,6 +144,15 @@ def test_an_empty_final_piece_that_comes_after_the_sound_completes_at_once(devic
     assert device.playout.idle
 
 
+def test_a_final_piece_that_comes_while_the_last_sound_is_on_its_way(device: Device) -> None:
+    device.push("a", level(1000, 0.2))
+    device.run(0.2)
+    device.push("a", b"", final=True)
+    assert of(device, PlaybackComplete) == []
+    device.run(0.1)
+    assert of(device, PlaybackComplete) == [PlaybackComplete("a", near(0.25), near(0.2))]
+
+
 def test_a_message_without_any_sound_is_complete_and_never_started(device: Device) -> None:
     device.push("a", b"", final=True)
     assert device.events == [PlaybackComplete("a", 0.0, 0.0)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from estuary_audio import AudioRecorder, CaptureDropped, DeviceChanged
+from estuary_audio import AudioRecorder, CaptureDropped, DeviceChanged, SoundEvent
 from estuary_proto.errors import ErrorCode, EstuaryError
 from tests.audio.card import PINNED, Card, pactl, playing
 from tests.audio.sound import samples, spectrum, to_pcm, tone
@@ -199,3 +199,34 @@ async def test_a_device_at_another_rate_gives_the_same(sound_card: Card) -> None
     assert {len(block.pcm) for block in blocks} == {640}
     hertz, _ = spectrum(joined(blocks), 16000)
     assert hertz == pytest.approx(1000, abs=1)
+
+
+async def test_paused_it_gives_what_came_before_and_then_nothing(sound_card: Card) -> None:
+    blocks: list[AudioBlock] = []
+    async with AudioRecorder(16000) as mic, anyio.create_task_group() as tasks:
+
+        async def listen() -> None:
+            async for block in mic:
+                blocks.append(block)
+
+        tasks.start_soon(listen)
+        await until(lambda: len(blocks) > 5)
+        paused = time.monotonic()
+        mic.pause()
+        await until(lambda: time.monotonic() > paused + 0.3)
+        assert all(block.at < paused for block in blocks)
+        assert mic.latency > 0
+        await mic.close()
+    assert (mic.latency, mic.device_rate) == (0.0, None)
+
+
+async def test_a_listener_that_fails_is_logged(
+    sound_card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
+    def tell(event: SoundEvent) -> None:
+        raise ZeroDivisionError
+
+    async with AudioRecorder(16000, backlog=0.1, on_event=tell) as mic:
+        await until(lambda: mic.dropped > 0)
+        await anext(mic)
+    assert "on_event has failed" in caplog.text
