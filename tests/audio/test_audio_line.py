@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import sounddevice
 
 from estuary_audio import (
     AudioPlayer,
@@ -93,6 +92,8 @@ async def test_devices_that_do_not_open(servers: card.Card, tmp_path: Path) -> N
 
 
 async def test_streams_of_the_program_that_are_not_ours_live_on(sound_card: card.Card) -> None:
+    import sounddevice  # Which needs PortAudio to be imported.
+
     called = anyio.Event()
     wake = Wake(lambda: called.set())
 
