@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -110,22 +111,14 @@ async def test_streams_of_the_program_that_are_not_ours_live_on(sound_card: card
             await called.wait()
 
 
-async def test_a_default_that_does_not_open_is_replaced_and_told(
-    servers: card.Card, tmp_path: Path
-) -> None:
-    told = Told()
-    with card.settings(tmp_path), card.running(tmp_path) as server:
-        server.reset()
-        # PortAudio takes "default" for granted; here it does not exist.
-        conf = "pcm.speaker { type pipewire playback_node speaker hint { show on } }"
-        (tmp_path / "alsa.conf").write_text(conf)
-        async with AudioPlayer(on_event=told) as player:
-            assert player.device is not None
-            assert player.device.name == "speaker"
-            player.push("a", tone(440, 0.1, 16000), final=True)
-            with anyio.fail_after(20):
-                await player.drain()
-    assert told.kinds == [DeviceChanged, PlaybackStarted, PlaybackComplete]
-    (change,) = told.of(DeviceChanged)
-    assert (change.direction, change.lost, change.device) == ("output", "default", "speaker")
-    assert change.reason
+async def test_the_first_device_that_opens_is_taken(sound_card: card.Card) -> None:
+    (default,) = [d for d in list_devices() if d.is_default(Direction.OUTPUT)]
+    gone = replace(default, index=999, name="gone")
+    stream, failed = open_first(
+        [gone, default], Direction.OUTPUT, 48000, 0.04, lambda *_: None, lambda: None
+    )
+    try:
+        assert stream.device == default
+        assert [device.name for device, reason in failed if reason] == ["gone"]
+    finally:
+        assert stream.close()
