@@ -1,0 +1,26 @@
+"""The device's time on our clock, without the jitter of the moments at which we are asked."""
+
+from __future__ import annotations
+
+JUMP = 0.05
+"""Seconds by which a time may be off before it is believed at once: the stream has stood still."""
+
+GAIN = 0.05
+"""How much of each difference is believed; follows clocks that run apart within a second or so."""
+
+
+class Steady:
+    """Times of consecutive blocks, each where the one before ended, but for slow corrections."""
+
+    def __init__(self) -> None:
+        self._next: float | None = None
+
+    def time(self, measured: float, seconds: float) -> float:
+        """The time of a block that takes `seconds`, measured to begin at `measured`."""
+        expected = self._next
+        if expected is None or abs(measured - expected) > JUMP:
+            at = measured
+        else:
+            at = expected + GAIN * (measured - expected)
+        self._next = at + seconds
+        return at
