@@ -16,7 +16,7 @@ from .driving import Driving
 from .script import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from estuary_proto.events import LineStarted
     from estuary_proto.playback import PlaybackState
@@ -35,7 +35,7 @@ class Directing(Driving):
 
     def say_lines(
         self,
-        lines: Sequence[str],
+        lines: Iterable[str],
         *,
         gap: float = 0.0,
         line_timeout: float = 30.0,

@@ -64,6 +64,13 @@ class TagFilter:
         return held
 
 
+def spoken(text: str) -> str:
+    """What is said of a text: without its tags, and with white space that compares."""
+    tags = TagFilter()
+    shown, _ = tags.feed(text)
+    return " ".join((shown + tags.flush()).split())
+
+
 _CLOSER = ActionTag("", {})
 
 

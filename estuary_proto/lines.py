@@ -2,7 +2,8 @@
 
 Two lines in a row cut each other on the server, so each is sent when the one before has been heard:
 
-1. The message of a line is the first new one whose text begins as the line does.
+1. The message of a line is the first new one whose text begins as the line does, action tags and
+   white space apart.
 2. A line is over when its text is final and its voice has been heard: as the player says, else for
    as long as its samples last. Without a voice it is over `VOICE_DUE` after its final text, at once
    where none was asked for.
@@ -16,6 +17,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from .actions import spoken
 from .errors import LocalProtocolError, SendBlocked
 from .events import LinesEnd, LinesEnded, LineStarted, Steer, Writable
 from .intents import Interrupt, SayLine
@@ -23,23 +25,29 @@ from .models.conversation import BotResponse, BotVoice, InterruptData
 from .models.session import ModerationFlag, QuotaExceededData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from .playback import Playback
 
 VOICE_DUE: Final = 2.0
 """Seconds after a final text within which the first sound of it comes, if any."""
 
+CONFIRMED_WITHIN: Final = 5.0
+"""Seconds in which a server tells that it has cut a line, as we asked."""
+
+LEAST_PATIENCE: Final = 0.001
+"""Less than this would pass over lines without end in one moment."""
+
 _NEVER: Final = float("inf")
 
 
 class _Line:
-    __slots__ = ("final_at", "message_id", "seen_at", "text")
+    __slots__ = ("asked_at", "final_at", "message_id", "seen_at", "text")
 
     def __init__(self, text: str, now: float) -> None:
         self.text = text
         self.message_id: str | None = None
-        self.seen_at = now
+        self.asked_at = self.seen_at = now
         self.final_at: float | None = None
 
 
@@ -66,11 +74,13 @@ class Lines:
         self._gap = self._patience = 0.0
         self._text_only = self._loop = False
         self._before: str | None = None
-        self._cuts = 0
+        self._cuts: list[_Line] = []
+        """The lines that we had cut, until the server has told so."""
+        self._cuts_until = 0.0
 
     def __bool__(self) -> bool:
-        """True while there is something to say."""
-        return bool(self._texts)
+        """True while there is something to say, or to be told of what was said."""
+        return bool(self._texts or self._cuts)
 
     @property
     def deadline(self) -> float | None:
@@ -88,7 +98,7 @@ class Lines:
 
     def start(
         self,
-        lines: Sequence[str],
+        texts: tuple[str, ...],
         *,
         now: float,
         gap: float,
@@ -96,8 +106,7 @@ class Lines:
         text_only: bool,
         loop: bool,
     ) -> int:
-        """Begin to say these; returns the number that LinesEnded will carry."""
-        texts = check_lines(lines, gap, patience)
+        """Begin to say these, which were checked; returns the number that LinesEnded will carry."""
         if self._texts:
             raise LocalProtocolError(
                 "lines are being said already; stop them first, or wait for their end"
@@ -106,9 +115,8 @@ class Lines:
         self._texts, self._text_only, self._loop = texts, text_only, loop
         self._gap, self._patience = gap, patience
         self._next = self._said = 0
-        self._line = self._before = None
+        self._line = None
         self._paused = self._blocked = False
-        self._cuts = 0
         self._ready_at = now
         self._go_on(now)
         return self._number
@@ -124,22 +132,25 @@ class Lines:
             self._paused = False
         elif what is Steer.STOP:
             self._end(LinesEnd.STOPPED)
-            self._cut(line)
+            self._cut(line, now)
         elif line is not None:
             self._done(now)
             self._ready_at = now
-            self._cut(line)
+            self._cut(line, now)
         else:  # Between two lines: the next one is left out.
             self._next += 1
             self._ready_at = now
         self._go_on(now)
 
-    def _cut(self, line: _Line | None) -> None:
+    def _cut(self, line: _Line | None, now: float) -> None:
         """Ask the server to stop this line; what it then tells is no surprise."""
         if line is not None:
             with suppress(SendBlocked):
                 self._send(Interrupt(line.message_id))
-                self._cuts += 1
+                if now >= self._cuts_until:
+                    self._cuts.clear()
+                self._cuts.append(line)
+                self._cuts_until = now + CONFIRMED_WITHIN
 
     # --- what comes ------------------------------------------------------------------------
 
@@ -155,8 +166,10 @@ class Lines:
         if line is None or response.is_interjection:
             return
         if line.message_id is None:
-            start = response.text.strip()
-            if not start or response.message_id == self._before or not line.text.startswith(start):
+            start = spoken(response.text)
+            if not (start or (response.is_final and not line.text)):
+                return
+            if response.message_id == self._before or not line.text.startswith(start):
                 return
             line.message_id = response.message_id
         if response.message_id == line.message_id:
@@ -170,12 +183,22 @@ class Lines:
 
     def _interrupted(self, data: InterruptData, now: float) -> None:
         line, named = self._line, data.message_id
-        if line is None or named is None or named != line.message_id:
-            ours = self._cuts > 0
-            self._cuts -= ours
-            if ours or line is None or named is not None:
-                return
-        self._end(LinesEnd.INTERRUPTED)
+        if now >= self._cuts_until:
+            self._cuts.clear()
+        mine = line is not None and named in (None, line.message_id)
+        for cut in self._cuts:
+            if named is None or cut.message_id == named or not mine:
+                break
+            if line is not None and cut.message_id is None and cut.text == line.text:
+                # The same line was asked for again: this was the message of the one before.
+                line.message_id = line.final_at = None
+                self._before = named
+                break
+        else:
+            if mine:
+                self._end(LinesEnd.INTERRUPTED)
+            return
+        self._cuts.remove(cut)
 
     def _redacted(self, flag: ModerationFlag, now: float) -> None:
         line = self._line
@@ -197,6 +220,8 @@ class Lines:
     def lost(self) -> None:
         """The connection is over."""
         self._end(LinesEnd.DISCONNECTED)
+        self._before = None
+        self._cuts.clear()
 
     def expire(self, now: float) -> None:
         """Go on with what is due."""
@@ -213,12 +238,11 @@ class Lines:
             return lost_at
         if self._text_only:
             return line.final_at
-        heard = self._playback.over_at(line.message_id)
-        if heard is not None:
-            return heard
-        if self._playback.state_of(line.message_id) is None:
+        # What was heard before it was asked for is another message's, of the same name.
+        if not self._playback.has_voice(line.message_id, line.asked_at):
             return line.final_at + VOICE_DUE
-        return lost_at
+        heard = self._playback.over_at(line.message_id)
+        return lost_at if heard is None else heard
 
     def _go_on(self, now: float) -> None:
         if self._line is not None and self._over_at() <= now:
@@ -237,7 +261,7 @@ class Lines:
         except SendBlocked:
             self._blocked = True
             return
-        self._line = _Line(text.strip(), now)
+        self._line = _Line(spoken(text), now)
         self._tell(LineStarted(self._number, self._next))
 
     def _done(self, now: float) -> None:
@@ -251,6 +275,8 @@ class Lines:
 
     def _end(self, end: LinesEnd) -> None:
         if self._texts:
+            if self._line is not None:
+                self._before = self._line.message_id or self._before
             self._texts, self._line = (), None
             self._tell(LinesEnded(self._number, end, self._said))
 
@@ -265,7 +291,7 @@ _OBSERVERS: dict[type, Any] = {
 }
 
 
-def check_lines(lines: Sequence[str], gap: float, patience: float) -> tuple[str, ...]:
+def check_lines(lines: Iterable[str], gap: float, patience: float) -> tuple[str, ...]:
     """The lines; LocalProtocolError for what cannot be said."""
     if isinstance(lines, str):
         raise LocalProtocolError("lines is one str: give a list of them")
@@ -279,6 +305,6 @@ def check_lines(lines: Sequence[str], gap: float, patience: float) -> tuple[str,
             raise LocalProtocolError(f"lines[{number}] is blank: there is nothing to say")
     if not 0 <= gap < _NEVER:
         raise LocalProtocolError(f"gap is {gap!r}: give seconds, 0 or more")
-    if not 0 < patience < _NEVER:
+    if not LEAST_PATIENCE <= patience < _NEVER:
         raise LocalProtocolError(f"line_timeout is {patience!r}: give seconds above 0")
     return texts

@@ -42,13 +42,15 @@ class PlaybackState(Enum):
 
 
 class _Heard:
-    __slots__ = ("ended", "reported", "since", "state", "until", "yielded")
+    __slots__ = ("ended", "last", "reported", "since", "state", "until", "yielded")
 
     def __init__(self, now: float) -> None:
         self.state = PlaybackState.PLAYING
         self.reported = False
         """A player plays it."""
         self.since = now
+        self.last = now
+        """When a chunk of it came, or a word about it."""
         self.until = now
         """When the samples that have come will have been heard, if they are heard as they come."""
         self.ended = False
@@ -72,6 +74,10 @@ class Playback:
         if one.state is PlaybackState.INTERRUPTED:
             object.__setattr__(voice, "late", True)
             return
+        over = one.state is PlaybackState.COMPLETE or one.until <= now
+        if one.ended and over and voice.pcm:  # Another message of the same name, or without one.
+            one = self._add(voice.message_id, now)
+        one.last = now
         rate = voice.sample_rate or 0
         if rate <= 0:
             rate = self._config.audio_sample_rate
@@ -83,7 +89,7 @@ class Playback:
         one = self._heard.get(message_id) or self._add(message_id, now)
         if one.state is PlaybackState.PLAYING and not one.reported:
             one.reported = True
-            one.since = now
+            one.since = one.last = now
             one.until = max(one.until, now)
             self._tell(PlaybackStarted(message_id))
 
@@ -104,6 +110,8 @@ class Playback:
                 one.state = PlaybackState.INTERRUPTED
                 if one.reported:
                     self._tell(PlaybackComplete(key, True))
+            if not key:  # What comes next without a name is another message.
+                del self._heard[key]
 
     # --- what is known ---------------------------------------------------------------------
 
@@ -111,6 +119,11 @@ class Playback:
         """Where the voice of a message stands; None for one that has no voice, or none yet."""
         one = self._heard.get(message_id)
         return None if one is None else one.state
+
+    def has_voice(self, message_id: str, since: float) -> bool:
+        """Whether anything of the voice of a message has come since then."""
+        one = self._heard.get(message_id)
+        return one is not None and one.last >= since
 
     def heard_now(self, now: float) -> str | None:
         """The message whose voice is heard now; the first of them."""

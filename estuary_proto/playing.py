@@ -12,7 +12,7 @@ from .lines import check_lines
 from .timers import Timer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from .config import EstuaryConfig
     from .connection import Connection
@@ -59,7 +59,7 @@ class Playing:
 
     def say_lines(
         self,
-        lines: Sequence[str],
+        lines: Iterable[str],
         *,
         now: float,
         gap: float = 0.0,
@@ -77,10 +77,11 @@ class Playing:
         if not self.is_connected:
             raise self._not_connected("say lines")
         assert self._connection is not None  # It is connected.
-        for text in check_lines(lines, gap, line_timeout):
+        texts = check_lines(lines, gap, line_timeout)
+        for text in texts:
             self._connection.check(SayLine(text, text_only))
         number = self._lines.start(
-            lines, now=now, gap=gap, patience=line_timeout, text_only=text_only, loop=loop
+            texts, now=now, gap=gap, patience=line_timeout, text_only=text_only, loop=loop
         )
         self._collect()
         self._rearm_lines()

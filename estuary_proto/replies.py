@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from .actions import spoken
 from .errors import ConnectionLost, EstuaryError, QuotaExceeded, ReplyInterrupted, ReplyTimeout
 from .events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, TextPiece
 from .intents import Interrupt, SayLine
@@ -114,7 +115,7 @@ class Replies:
         """The user sent something else that has a bearing on answers."""
         if type(message) is SayLine:
             # A message of this text is its answer, not a reply.
-            self._turns.append(_Turn(None, message.text.strip(), now + PLACE_HELD))
+            self._turns.append(_Turn(None, spoken(message.text), now + PLACE_HELD))
         elif type(message) is Interrupt:
             # An answer that has not begun may now end without a first word.
             named = message.message_id
@@ -253,7 +254,7 @@ class Replies:
         return turn.ask
 
     def _match(self, text: str) -> _Turn | None:
-        start = text.strip()
+        start = spoken(text)
         for turn in self._turns:
             if turn.line is not None and start and turn.line.startswith(start):
                 return turn

@@ -32,7 +32,7 @@ from .forms import dumps, error_form, form, message_form, quoted
 from .masking import Mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from ..config import EstuaryConfig
     from ..errors import EstuaryError
@@ -341,7 +341,7 @@ class Recorder:
 
     def say_lines(
         self,
-        lines: Sequence[str],
+        lines: Iterable[str],
         *,
         now: float,
         gap: float = 0.0,
