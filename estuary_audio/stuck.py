@@ -19,6 +19,8 @@ from pathlib import Path
 BUSY = 0.02
 """How many seconds of computing since its last call for sound tell that a thread goes round."""
 
+LINUX = sys.platform == "linux"
+
 ENABLE = 0
 """PTHREAD_CANCEL_ENABLE."""
 
@@ -37,10 +39,8 @@ def end_thread(thread: int) -> bool:
     False when that is not possible here. The thread must live, not be in Python, and have been
     asked to end by PortAudio.
     """
-    if sys.platform != "linux":
-        return False
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "gnu_get_libc_version"):
+    library = ctypes.CDLL(None) if LINUX else None
+    if library is None or _set_state is None or not hasattr(library, "gnu_get_libc_version"):
         return False
     number = signal.SIGRTMAX - 3
     library.signal.restype = ctypes.c_void_p
@@ -56,7 +56,10 @@ def end_thread(thread: int) -> bool:
 
 
 def _allow_cancelling(number: int) -> None:
-    ctypes.CDLL(None).pthread_setcancelstate(ENABLE, None)
+    if _set_state is not None:
+        _set_state(ENABLE, None)
 
 
+# Looked up here: a signal's handler shall do as little as it can.
+_set_state = getattr(ctypes.CDLL(None), "pthread_setcancelstate", None) if LINUX else None
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)(_allow_cancelling)

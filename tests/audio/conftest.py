@@ -34,3 +34,10 @@ def sound_card(servers: card.Card) -> card.Card:
     servers.reset()
     read_anew()
     return servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is measured on a card that shares its machine may be disturbed once; not three times."""
+    for item in items:
+        if {"sound_card", "servers"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.flaky(reruns=2))
