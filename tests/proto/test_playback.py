@@ -151,6 +151,16 @@ def test_a_message_that_was_only_written_yet_is_cut_too(final: bool) -> None:
     assert talk.of(PlaybackComplete) == []
 
 
+def test_who_plays_without_saying_so_is_told_to_stop() -> None:
+    talk = Talker()
+    talk.says(chunk("old"))
+    talk.advance(0.5)  # It has been heard.
+    talk.says(chunk("new"))
+    talk.client.submit(Interrupt(), now=talk.now)
+    talk.advance(0.0)
+    assert talk.of(PlaybackComplete) == [PlaybackComplete("new", interrupted=True)]
+
+
 def test_another_message_is_not_cut() -> None:
     talk = Talker()
     talk.says(chunk("a"))
@@ -319,3 +329,7 @@ def test_audio_that_is_no_base64_is_told_as_an_error() -> None:
     ]
     assert [voice.pcm for voice in talk.of(BotVoice)] == [b"", b""]
     talk.client.submit(SendText("still here"), now=talk.now)
+
+
+def test_of_a_voice_that_never_came_nobody_knows_the_end() -> None:
+    assert Talker().client.playback.over_at("m") is None
