@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from estuary_anyio.streams import (
         EventStream,
     )
+    from estuary_anyio.voice_session import (
+        VoiceSession,
+        VoiceSessionState,
+    )
     from estuary_anyio.voices import (
         ReplyVoice,
     )
@@ -178,6 +182,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.reply": ("Reply",),
     "estuary_anyio.streams": ("EventStream",),
     "estuary_anyio.script": ("Script",),
+    "estuary_anyio.voice_session": ("VoiceSession", "VoiceSessionState"),
     "estuary_anyio.voices": ("ReplyVoice",),
     "estuary_proto.playback": ("PlaybackState",),
     "estuary_proto.config": (
@@ -426,6 +431,8 @@ __all__ = [
     "UploadFailedError",
     "VoiceError",
     "VoiceMode",
+    "VoiceSession",
+    "VoiceSessionState",
     "VoiceStarted",
     "VoiceStopped",
     "VoiceTimeout",

@@ -52,7 +52,7 @@ from .threads import check_thread, get_ident
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -482,6 +482,12 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         receipt = self._receipts[number] = Receipt()
         self._settle()
         return receipt
+
+    def _run_in_client(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a job in a task of the client's; what it raises would end the client."""
+        self._now()
+        assert self._pump is not None
+        self._pump.spawn(job)
 
     def _start_listener(self, listener: Listener) -> None:
         if self._pump is not None:

@@ -240,7 +240,10 @@ class PlaybackStarted(Event):
 
 @event
 class PlaybackComplete(Event):
-    """The voice of this message is no longer heard; `interrupted` when it was cut short."""
+    """The voice of this message is no longer heard, as whoever plays it said.
+
+    Or `interrupted`: it was cut short, by whomever, and whoever plays it shall stop.
+    """
 
     NAME: ClassVar[str] = "playback_complete"
     message_id: str

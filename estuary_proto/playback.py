@@ -108,7 +108,7 @@ class Playback:
             one = self._heard.get(key) or self._add(key, now)
             if one.state is PlaybackState.PLAYING:
                 one.state = PlaybackState.INTERRUPTED
-                if one.reported:
+                if one.reported or now < one.until:  # Who plays it shall stop.
                     self._tell(PlaybackComplete(key, True))
             if not key:  # What comes next without a name is another message.
                 del self._heard[key]
