@@ -15,7 +15,10 @@ from estuary_proto.gateway import Script
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
-PROGRAMS = [code for language, code in BLOCKS if language == "python"]
+PROGRAMS = [
+    code for language, code in BLOCKS if language == "python" and "VoiceSession(" not in code
+]
+"""All but those that need a sound card: tests/audio/test_audio_examples.py."""
 COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
 
 BY_CI = ("estuary demo", "-m pytest")
