@@ -533,18 +533,20 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         tokens = self._tokens
         assert tokens is not None  # There is a provider: it was asked for.
         pump = self._pump
+        if pump is None:
+            return
 
         async def fetch() -> None:
+            # By the pump that runs this: the client may have let go of it meanwhile.
             try:
                 token, player_id, lifetime = await tokens.for_socket()
             except EstuaryError as error:
-                self._core.credential_failed(link, error, now=self._now())
+                self._core.credential_failed(link, error, now=pump.clock())
             else:
-                self._core.credential(link, token, player_id, lifetime, now=self._now())
-            self._settle()
+                self._core.credential(link, token, player_id, lifetime, now=pump.clock())
+            pump.settle()
 
-        if pump is not None:
-            pump.spawn(fetch)
+        pump.spawn(fetch)
 
     def _conclude(self, error: EstuaryError | None) -> None:
         attempt, self._attempt = self._attempt, None

@@ -46,6 +46,9 @@ REPORTED_AFTER: Final = 1.0
 _EXPECTED: Final = frozenset({"muted", "suppressed", "connection_lost"})
 """Reasons that have an end: told then."""
 
+_PCM16: Final = frozenset({"B", "b", "c", "h", "<h"})
+"""What a buffer may hold: bytes, or samples as they are."""
+
 PUSH_TO_TALK: Final = "push_to_talk"
 
 
@@ -202,7 +205,6 @@ class Voice:
     def mute(self, muted: bool) -> None:
         """Whether what is said goes nowhere."""
         self.is_muted = muted
-        self._odd = b""
         self._report()
 
     def audio(self, pcm: bytes, *, live: bool, settles: bool = True) -> int:
@@ -218,11 +220,14 @@ class Voice:
                 "audio needs voice: await start_voice() first", ErrorCode.VOICE_NOT_ACTIVE
             )
         turn = self._speaking()
-        if self.is_muted or turn is None:
+        if turn is None:
             self._drop("muted" if self.is_muted else "button_up", self._seconds(pcm))
             return 0
-        if self._out.hushed():
-            self._drop("suppressed", self._seconds(pcm))
+        # A press that waits for its turn will interrupt what is heard now.
+        waits = turn is self._next and self.mode is VoiceMode.PUSH_TO_TALK
+        if self.is_muted or (self._out.hushed() and not waits):
+            self._drop("muted" if self.is_muted else "suppressed", self._seconds(pcm))
+            # Where a sample begins is not forgotten over it.
             self._odd = (self._odd + pcm)[(len(self._odd) + len(pcm)) & ~1 :]
             return 0
         if "suppressed" in self._dropped:
@@ -544,8 +549,17 @@ class Voice:
 
 def check_pcm(audio: object) -> bytes:
     """The bytes of anything bytes-like; LocalProtocolError for the rest."""
-    if isinstance(audio, (bytes, bytearray, memoryview)):
-        return bytes(audio)
-    raise LocalProtocolError(
-        f"audio is {type(audio).__name__}, not bytes: PCM16, mono, at mic_sample_rate"
-    )
+    kind = type(audio)
+    if kind is bytes:
+        return audio  # type: ignore[return-value]
+    try:
+        view = memoryview(audio)  # type: ignore[arg-type]
+    except TypeError:
+        raise LocalProtocolError(
+            f"audio is {kind.__name__}, not bytes: PCM16, mono, at mic_sample_rate"
+        ) from None
+    if view.format not in _PCM16:
+        raise LocalProtocolError(
+            f"audio is {kind.__name__} of {view.format!r}, not of 16 bit integers: give PCM16"
+        )
+    return view.tobytes()

@@ -26,9 +26,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from ..client import Client
+from ..errors import LocalProtocolError
 from ..life import Life
 from ..version import __version__
-from .forms import dumps, error_form, form, message_form, quoted
+from ..voice import check_pcm
+from .forms import ODD, dumps, error_form, form, message_form, quoted
 from .masking import Mask
 
 if TYPE_CHECKING:
@@ -324,7 +326,11 @@ class Recorder:
         self, pcm: bytes, *, now: float, live: bool = False, settles: bool = True
     ) -> int:
         """See `Client.send_audio`."""
-        entry = {"in": "send_audio", "pcm": form(pcm, self._mask), "live": live}
+        try:
+            shown = form(check_pcm(pcm), self._mask)
+        except LocalProtocolError:  # What it is told below.
+            shown = {ODD: type(pcm).__name__}
+        entry = {"in": "send_audio", "pcm": shown, "live": bool(live)}
         if not settles:
             entry["settles"] = False
         receipt: int = self._told(

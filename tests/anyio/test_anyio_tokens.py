@@ -18,6 +18,7 @@ from estuary_anyio import (
     EstuaryClient,
     EstuaryError,
 )
+from estuary_anyio.backends import current_backend
 from estuary_proto import Ack, AckDue, JoinRequested, Refuse, replay
 from estuary_proto.intents import RenewAuthentication
 from tests.anyio.server import Peer, after, serving
@@ -185,3 +186,36 @@ async def test_cancelled_while_the_provider_works() -> None:
                 await client.connect()
             assert client.state is ConnectionState.DISCONNECTED
         assert ended.is_set()
+
+
+async def test_a_token_that_comes_while_the_last_handlers_run() -> None:
+    asked, go, hold = anyio.Event(), anyio.Event(), anyio.Event()
+    finished: list[str] = []
+
+    async def provider() -> Any:
+        asked.set()
+        await go.wait()
+        return good()
+
+    async def slow(*_: Any) -> None:
+        await hold.wait()
+        finished.append("handler")
+
+    async def connect(client: EstuaryClient) -> None:
+        with pytest.raises(EstuaryError, match="disconnected by the user"):
+            await client.connect()
+
+    async with serving() as server:
+        client = EstuaryClient(server.config(**settings(provider)))
+        client.once("connection_state_changed", slow)
+        if current_backend().name == "trio":  # There it is not used bare.
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connect, client)
+            await asked.wait()
+            tasks.start_soon(client.disconnect)
+            await anyio.wait_all_tasks_blocked()
+            go.set()
+            await anyio.wait_all_tasks_blocked()
+            hold.set()
+    assert finished == ["handler"]
