@@ -123,6 +123,8 @@ class Voice:
         self._told_closed = False
         self._owed = False
         """The ear was closed by an acknowledgement: its event may still come, and says nothing."""
+        self._given_up = False
+        """A start was, unanswered: its event may still come, and does not answer the next one."""
 
     @property
     def is_recording(self) -> bool:
@@ -259,7 +261,9 @@ class Voice:
     def told(self, message: VoiceStarted | VoiceStopped | VoiceError | VoiceTimeout) -> None:
         """A message about voice has come; the user is told what it means here."""
         if type(message) is VoiceStarted:
-            if self.ear is Ear.OPENING:
+            if self._given_up:
+                self._given_up = False
+            elif self.ear is Ear.OPENING:
                 self._opened()
             elif self.ear is Ear.CLOSED and self.mode is None:
                 self._out.tell(message)
@@ -282,6 +286,8 @@ class Voice:
             return (
                 True  # A late one, of what has been given up; or all is lost, and `fell` follows.
             )
+        if outcome is Outcome.OK:  # What answers to earlier ones has come before.
+            self._given_up = False
         if self.ear is Ear.CLOSING:
             self._closed()
         elif self.ear is Ear.OPENING and outcome is Outcome.OK:
@@ -384,6 +390,7 @@ class Voice:
             self._forget(turn, "not_started")
             error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
             self._answer(turn, error)
+            self._given_up = True
             self._close()
 
     def _close(self) -> None:
@@ -408,6 +415,7 @@ class Voice:
         turn = self._turn
         assert turn is not None  # The ear was opening for it.
         turn.ended = True
+        self._given_up = self.ear is Ear.OPENING and not told
         self._forget(turn, "not_started")
         error = EstuaryError(why, ErrorCode.VOICE_START_FAILED)
         # Who waits for it is told there; else nobody is.
@@ -471,7 +479,7 @@ class Voice:
                 self._answer(turn, error)
         self._turn = self._next = None
         self.ear = Ear.CLOSED
-        self._owed = False
+        self._owed = self._given_up = False
         self.mode = None
         self._odd = b""
         self._report()
