@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from estuary_proto.client import Client
     from estuary_proto.config import EstuaryConfig
 
+    from .pump import Pump
     from .receipt import Receipt
 
 
@@ -18,6 +19,7 @@ class Driving:
     config: EstuaryConfig
     """The configuration, as it was given."""
     _core: Client | Recorder
+    _pump: Pump | None
 
     if TYPE_CHECKING:
 

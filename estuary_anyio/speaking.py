@@ -76,6 +76,8 @@ class Speaking(Driving):
 
     async def stop_voice(self) -> None:
         """End voice behind what was said, and wait until the server has. Free when it is off."""
+        if self._pump is None:
+            return await checkpoint()
         await self._settled(self._core.stop_voice(now=self._now()))
 
     async def _settled(self, number: int) -> None:

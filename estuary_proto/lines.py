@@ -303,8 +303,8 @@ def check_lines(lines: Iterable[str], gap: float, patience: float) -> tuple[str,
             raise LocalProtocolError(f"lines[{number}] is {type(text).__name__}, not str")
         if not text.strip():
             raise LocalProtocolError(f"lines[{number}] is blank: there is nothing to say")
-    if not 0 <= gap < _NEVER:
+    if not (isinstance(gap, (int, float)) and 0 <= gap < _NEVER):
         raise LocalProtocolError(f"gap is {gap!r}: give seconds, 0 or more")
-    if not LEAST_PATIENCE <= patience < _NEVER:
+    if not (isinstance(patience, (int, float)) and LEAST_PATIENCE <= patience < _NEVER):
         raise LocalProtocolError(f"line_timeout is {patience!r}: give seconds above 0")
     return texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .errors import ErrorCode, EstuaryError, SendBlocked
+from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
 from .events import Fault
 from .intents import AudioPlaybackComplete, Interrupt, SayLine
 from .lines import check_lines
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from .config import EstuaryConfig
     from .connection import Connection
-    from .errors import LocalProtocolError
     from .events import Steer
     from .lines import Lines
     from .models.agents import AgentTurnVoice
@@ -55,6 +54,8 @@ class Playing:
 
         When the last one has been, submit `AudioPlaybackComplete`.
         """
+        if not isinstance(message_id, str):
+            raise LocalProtocolError(f"message_id is {type(message_id).__name__}, not str")
         self.playback.started(message_id, self._tick(now))
 
     def say_lines(

@@ -44,3 +44,14 @@ async def test_stopping_voice(mode: VoiceMode) -> None:
             assert not client.is_voice_active
             if client.state is ConnectionState.CONNECTED:
                 await client.wait_for(Disconnected, timeout=5)
+
+
+async def test_stopping_what_is_off_is_free_before_and_after_a_connection() -> None:
+    async with serving(hearing) as server:
+        client = EstuaryClient(server.config())
+        await client.stop_voice()
+        async with client:
+            await client.stop_voice()
+            await client.connect()
+            await client.stop_voice()
+        await client.stop_voice()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from estuary_proto.actions import spoken
 from estuary_proto.errors import LocalProtocolError
-from estuary_proto.events import PlaybackComplete, ReplyEnd, ReplyEnded, Steer
+from estuary_proto.events import PlaybackComplete, PlaybackStarted, ReplyEnd, ReplyEnded, Steer
 from estuary_proto.intents import SayLine, SendText
 from estuary_proto.lines import CONFIRMED_WITHIN, VOICE_DUE
 from estuary_proto.models.conversation import BotVoice, InterruptData
@@ -68,6 +70,22 @@ def test_no_patience_at_all_is_refused() -> None:
     stage = Stage()
     with pytest.raises(LocalProtocolError, match="line_timeout is 1e-300"):
         stage.play(["one"], line_timeout=1e-300, loop=True)
+
+
+@pytest.mark.parametrize(("name", "problem"), [("gap", "gap is 'x'"), ("line_timeout", "is 'x'")])
+def test_seconds_are_numbers(name: str, problem: str) -> None:
+    stage = Stage()
+    with pytest.raises(LocalProtocolError, match=problem):
+        stage.play(["one"], **{name: "x"})
+    stage.play(["one"])
+
+
+@pytest.mark.parametrize("message_id", [None, 5, []])
+def test_a_player_names_what_it_plays(message_id: Any) -> None:
+    stage = Stage()
+    with pytest.raises(LocalProtocolError, match="message_id is .*, not str"):
+        stage.client.playback_started(message_id, now=stage.now)
+    assert not stage.of(PlaybackStarted)
 
 
 # --- confirmations -------------------------------------------------------------------------------
