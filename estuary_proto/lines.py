@@ -250,8 +250,8 @@ class Lines:
             self._done(now)
         if not self._texts or self._line is not None or self._waits or now < self._ready_at:
             return
-        if self._next == len(self._texts) and self._loop:
-            self._next = 0
+        if self._loop:
+            self._next %= len(self._texts)
         if self._next >= len(self._texts):
             self._end(LinesEnd.FINISHED)
             return

@@ -188,3 +188,14 @@ def test_a_name_that_is_used_again_is_heard_again() -> None:
         stage.sound("m", 0)
         assert playback.state_of("m") is PlaybackState.COMPLETE
         assert playback.heard_now(stage.now) is None
+
+
+def test_skipping_where_it_goes_round_leaves_out_the_first() -> None:
+    stage = Stage()
+    stage.play([*ONE_TWO, "Three."], text_only=True, loop=True, gap=1.0)
+    for number, line in enumerate([*ONE_TWO, "Three."]):
+        stage.write(line, f"m{number}")
+        stage.advance(0.0 if number == 2 else 1.0)
+    stage.steer(Steer.SKIP)
+    assert not stage.ended
+    assert stage.asked == [*ONE_TWO, "Three.", ONE_TWO[1]]
