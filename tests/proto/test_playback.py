@@ -61,6 +61,7 @@ def test_without_a_player_it_is_heard_for_as_long_as_its_samples_last() -> None:
     assert playback.heard_now(talk.now + 0.99) == "n"
     assert playback.heard_now(talk.now + 1.0) is None
     assert playback.state_of("other") is None
+    assert playback.over_at("other") is None
 
 
 @pytest.mark.parametrize("rate", [0, -16000, None])
