@@ -74,8 +74,7 @@ class Playback:
         if one.state is PlaybackState.INTERRUPTED:
             object.__setattr__(voice, "late", True)
             return
-        over = one.state is PlaybackState.COMPLETE or one.until <= now
-        if one.ended and over and voice.pcm:  # Another message of the same name, or without one.
+        if one.ended and voice.pcm and self._may_begin_anew(voice.message_id, one, now):
             one = self._add(voice.message_id, now)
         one.last = now
         rate = voice.sample_rate or 0
@@ -161,6 +160,12 @@ class Playback:
         if len(self._heard) > MAX_HEARD:
             del self._heard[next(iter(self._heard))]
         return one
+
+    def _may_begin_anew(self, key: str, one: _Heard, now: float) -> bool:
+        """Whether this name, or none, may stand for another message; one is complete only once."""
+        if one.state is PlaybackState.COMPLETE:
+            return not key
+        return one.until <= now and not (key and one.reported)
 
     def _playing(self) -> list[str]:
         playing = PlaybackState.PLAYING

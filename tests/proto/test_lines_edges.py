@@ -9,7 +9,7 @@ import pytest
 from estuary_proto.actions import spoken
 from estuary_proto.errors import LocalProtocolError
 from estuary_proto.events import PlaybackComplete, PlaybackStarted, ReplyEnd, ReplyEnded, Steer
-from estuary_proto.intents import SayLine, SendText
+from estuary_proto.intents import AudioPlaybackComplete, SayLine, SendText
 from estuary_proto.lines import CONFIRMED_WITHIN, VOICE_DUE
 from estuary_proto.models.conversation import BotVoice, InterruptData
 from estuary_proto.playback import PlaybackState
@@ -176,17 +176,17 @@ def test_without_names_an_interruption_silences_nothing_later() -> None:
     assert stage.client.playback.state_of("") is PlaybackState.PLAYING
 
 
-def test_a_name_that_is_used_again_is_heard_again() -> None:
+def test_what_has_no_name_is_heard_again() -> None:
     stage = Stage(suppress_mic_during_playback=True)
     playback = stage.client.playback
     for _ in range(2):
-        stage.sound("m")
-        stage.client.playback_started("m", now=stage.now)
-        assert playback.heard_now(stage.now) == "m"
-        stage.sound("m", 0)  # Behind its last chunk nothing begins.
-        playback.complete("m")
-        stage.sound("m", 0)
-        assert playback.state_of("m") is PlaybackState.COMPLETE
+        stage.sound("")
+        stage.client.playback_started("", now=stage.now)
+        assert playback.heard_now(stage.now) == ""
+        stage.sound("", 0)  # Behind its last chunk nothing begins.
+        playback.complete("")
+        stage.sound("", 0)
+        assert playback.state_of("") is PlaybackState.COMPLETE
         assert playback.heard_now(stage.now) is None
 
 
@@ -199,3 +199,14 @@ def test_skipping_where_it_goes_round_leaves_out_the_first() -> None:
     stage.steer(Steer.SKIP)
     assert not stage.ended
     assert stage.asked == [*ONE_TWO, "Three.", ONE_TWO[1]]
+
+
+def test_what_has_a_name_is_complete_once() -> None:
+    stage = Stage()
+    for _ in range(2):
+        stage.sound("m")
+        stage.client.playback_started("m", now=stage.now)
+        stage.client.submit(AudioPlaybackComplete("m"), now=stage.now)
+        stage.advance(2.0)
+    assert stage.of(PlaybackStarted) == [PlaybackStarted("m")]
+    assert stage.of(PlaybackComplete) == [PlaybackComplete("m")]
