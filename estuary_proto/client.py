@@ -411,6 +411,7 @@ class Client(Speaking, Playing, Renewing):
         self._replies.lost(closed.error.message)
         self._rearm_replies()
         self._lines.lost()
+        self.playback.fell()
         self._rearm_lines()
         self.voice.fell(again and ENDINGS[closed.cause].voice_resumes)
         if again:

@@ -112,6 +112,11 @@ class Playback:
             if not key:  # What comes next without a name is another message.
                 del self._heard[key]
 
+    def fell(self) -> None:
+        """The connection is over: what a player has is heard to its end, and told to nobody."""
+        for one in self._heard.values():
+            one.reported = False
+
     # --- what is known ---------------------------------------------------------------------
 
     def state_of(self, message_id: str) -> PlaybackState | None:

@@ -103,6 +103,21 @@ def test_a_player_that_forgets_does_not_keep_it_heard_for_ever() -> None:
     assert talk.client.playback.heard_now(start + 0.5 + PLAYER_LATE) is None
 
 
+def test_a_player_that_cannot_say_so_does_not_keep_it_heard() -> None:
+    talk = Talker(reconnect_delay=0.0, suppress_mic_during_playback=True)
+    talk.start()
+    talk.says(chunk())
+    play(talk)
+    talk.link.cut()
+    talk.advance(0.4)
+    assert talk.client.is_connected
+    assert talk.client.playback.heard_now(talk.now) == "m"
+    talk.advance(0.1)  # Its samples are over; nobody could be told.
+    assert talk.client.playback.heard_now(talk.now) is None
+    talk.say()
+    assert talk.heard == "(a"
+
+
 def test_complete_without_a_name_is_all_that_plays() -> None:
     talk = Talker()
     for name in ("a", "b"):
