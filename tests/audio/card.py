@@ -148,6 +148,10 @@ class Tap:
         """All that was heard."""
         self._process.terminate()
         self._process.wait()
+        return self.heard()
+
+    def heard(self) -> bytes:
+        """What was heard so far."""
         heard = self._path.read_bytes()
         return heard[: len(heard) // 2 * 2]
 

@@ -6,37 +6,53 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
-from . import connecting, keeping, listening, speaking, talking  # noqa: F401  They declare the claims.
-from .claims import CLAIMS, Claim
+# They declare the claims.
+from . import connecting, keeping, listening, sounding, speaking, talking  # noqa: F401
+from .claims import CLAIMS, SOUNDS, Claim
 from .table import LOOPS, TABLE, Outcomes, table
+
+HERE: Final = Path(__file__).parent
+SUITES: Final = (
+    (CLAIMS, HERE / "test_defects.py", "4"),
+    (SOUNDS, HERE.parent / "audio" / "test_audio_defects.py", "1"),
+)
+"""Claims, their tests, and how many of those run at a time."""
 
 
 def main() -> int:
+    outcomes: Outcomes = {}
+    failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        tests = Path(__file__).with_name("test_defects.py")
-        options = ["-q", "-n", "4", f"--junitxml={report}", str(tests)]
-        status = subprocess.run([sys.executable, "-m", "pytest", *options], check=False).returncode
-        outcomes = read(report)
-    TABLE.write_text(table(CLAIMS, outcomes), encoding="utf-8")
-    print(f"{len(CLAIMS)} claims: {TABLE}")
-    return status
+        for claims, tests, jobs in SUITES:
+            report = Path(folder) / f"{tests.stem}.xml"
+            options = ["-q", "-n", jobs, f"--junitxml={report}", str(tests)]
+            run = subprocess.run([sys.executable, "-m", "pytest", *options], check=False)
+            failed |= run.returncode
+            outcomes |= read(report, claims)
+    everything = [*CLAIMS, *SOUNDS]
+    TABLE.write_text(table(everything, outcomes), encoding="utf-8")
+    print(f"{len(everything)} claims: {TABLE}")
+    return failed
 
 
-def read(report: Path) -> Outcomes:
+def read(report: Path, claims: list[Claim]) -> Outcomes:
     """What each claim came to, by loop, and how it failed on the other library."""
     cases = {case.attrib["name"]: case for case in ElementTree.parse(report).iter("testcase")}
     found: Outcomes = {}
-    for claim in CLAIMS:
+    for claim in claims:
         ours = {loop: passed(cases.get(f"test_ours[{loop}-{claim.name}]")) for loop in LOOPS}
         found[claim.name] = (ours, how(cases.get(f"test_incumbent[{claim.name}]"), claim))
     return found
 
 
+NOT_PASSED: Final = ("failure", "error", "skipped")
+
+
 def passed(case: ElementTree.Element | None) -> bool:
-    return case is not None and case.find("failure") is None and case.find("error") is None
+    return case is not None and all(case.find(word) is None for word in NOT_PASSED)
 
 
 def how(case: ElementTree.Element | None, claim: Claim) -> str:

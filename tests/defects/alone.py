@@ -13,8 +13,9 @@ from typing import Any
 
 import anyio
 
-from . import connecting, control, keeping, listening, speaking, talking  # noqa: F401  They declare the claims.
-from .claims import CLAIMS, CONTROLS, Subject
+# They declare the claims.
+from . import connecting, control, keeping, listening, sounding, speaking, talking  # noqa: F401
+from .claims import CLAIMS, CONTROLS, SOUND_CONTROLS, SOUNDS, Subject
 
 HELD = "it held"
 
@@ -38,7 +39,8 @@ def main(name: str) -> None:
     library = importlib.import_module("estuary_sdk")
     version = library.__version__
     assert version == "0.8.0", version
-    (body,) = [one.body for one in (*CLAIMS, *CONTROLS) if one.name == name]
+    known = (*CLAIMS, *CONTROLS, *SOUNDS, *SOUND_CONTROLS)
+    (body,) = [one.body for one in known if one.name == name]
     print(asyncio.run(run(body, library)), flush=True)
 
 

@@ -34,21 +34,26 @@ class Claim:
 CLAIMS: list[Claim] = []
 CONTROLS: list[Claim] = []
 """What holds for both."""
+SOUNDS: list[Claim] = []
+"""Those that need a sound card and the time that sound takes."""
+SOUND_CONTROLS: list[Claim] = []
 
 
-def claim(item: str, says: str, *, fails: str) -> Callable[[Body], Body]:
+def claim(
+    item: str, says: str, *, fails: str, into: list[Claim] = CLAIMS
+) -> Callable[[Body], Body]:
     """Declare a body; `fails` is a pattern for "Type: message" of what it raises there."""
 
     def declare(body: Body) -> Body:
-        CLAIMS.append(Claim(item, says, fails, body))
+        into.append(Claim(item, says, fails, body))
         return body
 
     return declare
 
 
-def control(body: Body) -> Body:
+def control(body: Body, *, into: list[Claim] = CONTROLS) -> Body:
     """Declare a body that passes on both."""
-    CONTROLS.append(Claim("control", "", "", body))
+    into.append(Claim("control", "", "", body))
     return body
 
 
