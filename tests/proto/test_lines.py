@@ -341,9 +341,10 @@ def test_a_full_buffer_holds_the_next_line() -> None:
     stage = Stage()
     stage.play(text_only=True)
     stage.link.stalled.add(Role.CLIENT)
-    with pytest.raises(SendBlocked):
-        while True:
-            stage.client.submit(SendText("x"), now=stage.now)
+    for size in (10_000, 100, 1):  # Until there is no room for a line either.
+        with pytest.raises(SendBlocked):
+            while True:
+                stage.client.submit(SendText("x" * size), now=stage.now)
     stage.write(ONE_TWO[0], "m1")
     assert stage.of(LineStarted) == [LineStarted(1, 0)]
     stage.link.stalled.clear()
