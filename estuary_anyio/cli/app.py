@@ -329,6 +329,7 @@ def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def talk(
     context: click.Context,
+    /,
     backend: str,
     input_device: str | int | None,
     output_device: str | int | None,

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio
 from rich.cells import cell_len, set_cell_size
 
 from estuary_audio.devices import Direction, list_devices, usable_rates
@@ -20,11 +19,14 @@ from .selftest import SECONDS, SelfTest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import anyio
     from anyio.abc import TaskGroup
 
     from estuary_audio import Device
 
     from .selftest import Tested
+
+HELP: Final = "plug one in, or start the sound server (in a container: give it one)"
 
 NAME: Final = 30
 """Columns for a name."""
@@ -60,11 +62,8 @@ async def _devices(screen: Screen, test: SelfTest | None, as_json: bool) -> int:
     sides: Sides = {
         way: [(d, usable_rates(d, way)) for d in found if d.channels(way)] for way in Direction
     }
-    problems = [
-        f"there is no {way.noun}: plug one in, or start the sound server"
-        for way, some in sides.items()
-        if not some
-    ]
+    absent = [way.noun for way, some in sides.items() if not some]
+    problems = [f"there is no {' and no '.join(absent)}: {HELP}"] if absent else []
     if not as_json:
         for way, some in sides.items():
             _show(screen, way, some)

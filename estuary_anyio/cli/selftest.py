@@ -203,16 +203,20 @@ class SelfTest:
         device = line.device
         if way.value in self._changed:
             said = f"{said}; another device: {one_line(self._changed[way.value])}"
-        level, peak = map(decibels, loudness(sound)) if sound else (None, None)
+        level = peak = None
+        if sound:
+            level, peak = (round(decibels(one), 1) for one in loudness(sound))
         return Tested(
             way.value,
             device.name if device is not None else "none",
             line.device_rate or 0,
             round(seconds, 3),
-            *(None if one is None else round(one, 1) for one in (before, level, peak)),
-            gaps=gaps,
-            passed=passed and device is not None,
-            said=said,
+            None if before is None else round(before, 1),
+            level,
+            peak,
+            gaps,
+            passed and device is not None,
+            said,
         )
 
 
@@ -224,11 +228,8 @@ async def _enter(stack: AsyncExitStack, line: L, problems: list[str]) -> L | Non
     """The line, open while the stack is; None and a problem when no device can be opened."""
     try:
         await stack.enter_async_context(line)
-    except EstuaryError as error:
-        problems.append(explain(error))
-        return None
-    except ExceptionGroup as group:
-        error = group.exceptions[0]
+    except (EstuaryError, ExceptionGroup) as raised:  # A player's comes from a task of its own.
+        error = raised.exceptions[0] if isinstance(raised, ExceptionGroup) else raised
         if not isinstance(error, EstuaryError):
             raise
         problems.append(explain(error))

@@ -55,9 +55,8 @@ def read_wav(path: Path, option: str = "--wav", longest: float = LONGEST) -> Sou
     except OSError as error:
         raise _unfit(option, path, error.strerror or str(error)) from None
     except (wave.Error, EOFError) as error:
-        raise _unfit(
-            option, path, f"not a WAV file of PCM ({str(error) or 'it ends too early'})"
-        ) from None
+        problem = f"not a WAV file of PCM ({str(error) or 'it ends too early'})"
+        raise _unfit(option, path, problem) from None
     if kind != (2, 1):
         bits, channels = 8 * kind[0], kind[1]
         raise _unfit(option, path, f"{bits} bits and {channels} channel(s); PCM16 mono is needed")
@@ -65,9 +64,8 @@ def read_wav(path: Path, option: str = "--wav", longest: float = LONGEST) -> Sou
         raise _unfit(option, path, f"{rate} Hz; {LOWEST} to {HIGHEST} are possible")
     sound = Sound(pcm[: len(pcm) & ~1], rate, one_line(path.name)[:30])
     if not 0 < sound.seconds <= longest:
-        raise _unfit(
-            option, path, f"{sound.seconds:.0f} s of sound; up to {longest:.0f} are possible"
-        )
+        problem = f"{sound.seconds:.0f} s of sound; up to {longest:.0f} are possible"
+        raise _unfit(option, path, problem)
     return sound
 
 

@@ -11,7 +11,6 @@ import anyio
 
 from estuary_anyio.client import EstuaryClient
 from estuary_proto.errors import EstuaryError
-from estuary_proto.events import Disconnected, PlaybackComplete
 from estuary_proto.models.session import VoiceMode
 
 from .captions import Captions
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from estuary_proto.events import PlaybackComplete
     from estuary_proto.models.conversation import BotVoice
 
     from .place import Place
@@ -205,7 +205,7 @@ class WavTalk:
         if complete.interrupted:
             self._speaker.flush(complete.message_id)
 
-    def _lost(self, event: Disconnected) -> None:
+    def _lost(self, reason: str) -> None:
         # The rest of what was being said will never come.
         self._speaker.clear()
 

@@ -1,4 +1,4 @@
-"""Lines and keys that come in on stdin, without ever holding up the event loop or the end of the program."""
+"""What is typed on stdin, read without ever holding up the event loop or the end of the program."""
 
 from __future__ import annotations
 
