@@ -5,11 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-try:
-    import termios
-    import tty
-except ImportError:  # Windows.
-    termios = tty = None  # type: ignore[assignment]
+from .exits import is_there
 
 REPEATS_WITHIN: Final = 0.15
 """Seconds from one repetition of a key that is held to the next, at most."""
@@ -27,10 +23,13 @@ class Keyboard:
     @property
     def is_there(self) -> bool:
         """Whether stdin is a terminal that can do that."""
-        return termios is not None and sys.stdin is not None and sys.stdin.isatty()
+        return is_there("termios") and sys.stdin is not None and sys.stdin.isatty()
 
     def begin(self) -> None:
         """Each key at once; Ctrl-C stays a signal."""
+        import termios  # Windows has none.
+        import tty
+
         self._before = termios.tcgetattr(sys.stdin)
         tty.setcbreak(sys.stdin)
 
@@ -38,6 +37,8 @@ class Keyboard:
         """As it was before. Free when it is."""
         before, self._before = self._before, None
         if before is not None:
+            import termios
+
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
 
 
