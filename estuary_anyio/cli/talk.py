@@ -115,7 +115,7 @@ class Talk:
         )
         async with session:
             self._session = session
-            self._captions.notice(self._greeting(session))
+            self._greet(session)
             try:
                 with self._captions.showing():
                     await self._converse(session, tasks)
@@ -123,12 +123,15 @@ class Talk:
                 self._keyboard.end()
         return Exit.DONE
 
-    def _greeting(self, session: VoiceSession) -> str:
-        ways = "Ctrl-C interrupts, a second one ends"
+    def _greet(self, session: VoiceSession) -> None:
+        assert self._captions is not None
+        microphone, loudspeaker = session.recorder.device, session.player.device
+        names = (one.name if one is not None else "none" for one in (microphone, loudspeaker))
+        self._captions.notice("connected; microphone: {}, loudspeaker: {}".format(*names))
+        ways = "Ctrl-C interrupts, twice ends"
         if self._options.push_to_talk:
-            ways = f"hold the space bar to talk, or type it before and after; {ways}"
-        names = [d.name for d in (session.recorder.device, session.player.device) if d is not None]
-        return f"connected ({' and '.join(dict.fromkeys(names))}); {ways}"
+            ways = f"hold the space bar to talk, or tap it; {ways}"
+        self._captions.notice(ways)
 
     async def _converse(self, session: VoiceSession, tasks: TaskGroup) -> None:
         async with anyio.create_task_group() as beside:
@@ -209,11 +212,11 @@ class Talk:
             return "no microphone"
         if not session.client.is_voice_active:
             return "not connected"
-        if session.state is VoiceSessionState.SPEAKING and not self._options.push_to_talk:
+        if self._options.push_to_talk and not session.recorder.is_paused:
+            return "listening; space ends"
+        if session.state is VoiceSessionState.SPEAKING:
             return "speaking; Ctrl-C interrupts"
-        if not self._options.push_to_talk:
-            return "listening"
-        return "listening; space ends" if session.recorder.is_paused is False else "space to talk"
+        return "space to talk" if self._options.push_to_talk else "listening"
 
     def _told(self, event: SoundEvent) -> None:
         assert self._captions is not None
