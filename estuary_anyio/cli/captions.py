@@ -160,7 +160,9 @@ class Captions:
             lines.append(self._said(self._name, CHARACTER_STYLE, self._answer, last=room))
         if self._heard:
             lines.append(self._said(USER, USER_STYLE, self._heard, body="dim"))
-        self._live.update(Group(*lines, self._meters), refresh=True)
+        if self._meters:
+            lines.append(self._meters)
+        self._live.update(Group(*lines), refresh=True)
 
     def _said(
         self, who: str, style: str, text: str, *, body: str = "", last: int | None = None

@@ -53,11 +53,11 @@ def devices(
             return await _devices(screen, tests, as_json)
         return Exit.FAILED
 
-    require()
     return run(job, backend, interrupted)
 
 
 async def _devices(screen: Screen, test: SelfTest | None, as_json: bool) -> int:
+    require()
     found = list_devices()
     sides: Sides = {
         way: [(d, usable_rates(d, way)) for d in found if d.channels(way)] for way in Direction

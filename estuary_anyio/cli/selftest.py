@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class SelfTest:
         self._input, self._output = input_device, output_device
         self._blocks: list[AudioBlock] = []
         self._played: deque[tuple[float, bytes]] = deque()
+        self._pushed = float("-inf")
         self._started: float | None = None
         self._complete: PlaybackComplete | None = None
         self._changed: dict[str, str] = {}
@@ -119,6 +121,7 @@ class SelfTest:
                 tasks.start_soon(self._record, recorder)
                 await anyio.sleep(BEFORE)
             if player is not None:
+                self._pushed = time.monotonic()
                 with anyio.move_on_after(WITHIN):
                     player.push("tone", tone(), final=True)
                     await player.drain()
@@ -164,9 +167,9 @@ class SelfTest:
         )
 
     def _seen_recording(self, recorder: AudioRecorder) -> Tested:
-        blocks, started = self._blocks, self._started
+        blocks = self._blocks
         heard = [block for block in blocks if self._is_during(block.at)]
-        quiet = [block for block in blocks if started is not None and block.at < started]
+        quiet = [block for block in blocks if block.at + block.seconds < self._pushed]
         sound, room = _joined(heard), _joined(quiet)
         before = decibels(loudness(room)[0]) if room else None
         passed = bool(sound) and any(sound + room)

@@ -183,7 +183,10 @@ def test_a_conversation_on_a_terminal(
     assert len(connected) == len(said) == 1
     assert said[0].endswith(" s of speech)")
     (answer,) = answers(said[0].removeprefix("you > "))
-    assert talk.lines[-4:] == [said[0], f"demo > {answer}", "interrupted", ""]
+    begun = talk.lines[-3].removeprefix("demo > ").removesuffix(" ...")
+    assert begun
+    assert answer.startswith(begun)
+    assert talk.lines[-4:] == [said[0], talk.lines[-3], "interrupted", ""]
     assert max(map(len, talk.lines)) <= 80
 
 
@@ -214,7 +217,7 @@ def test_the_terminal_is_as_it_was(terminal: Callable[..., Terminal]) -> None:
     talk.keys("\x03")
     assert talk.end() == 130
     assert talk.modes == before
-    assert talk.raw.endswith("\x1b[?25h")
+    assert talk.raw.rindex("\x1b[?25h") > talk.raw.rindex("\x1b[?25l")  # The cursor is back.
 
 
 def test_a_conversation_in_a_pipe(backend: str) -> None:

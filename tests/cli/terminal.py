@@ -52,7 +52,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """What stands there now, as far as lines are only erased, and the cursor goes up."""
+        """What stands there down to the cursor, where lines are only erased and it only goes up."""
         lines, row, column = [""], 0, 0
         for code, text in _PIECES.findall(self.raw):
             if code == "\x1b[2K":
@@ -67,7 +67,7 @@ class Terminal:
             elif text:
                 lines[row] = lines[row][:column].ljust(column) + text + lines[row][column + 1 :]
                 column += 1
-        return lines
+        return lines[: row + 1]
 
     @property
     def modes(self) -> list[int]:
