@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from estuary_audio import Resampler
     from estuary_proto.events import PlaybackComplete
     from estuary_proto.models.conversation import BotVoice
 
@@ -113,7 +114,8 @@ class WavTalk:
         self._conversation: Conversation | None = None
         self._captions: Captions | None = None
         self._busy_at = 0.0
-        self._wrong_rate: int | None = None
+        self._resamplers: dict[str, Resampler] = {}
+        self._unheard: str | None = None
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
         """The conversation, from connecting to its exit status."""
@@ -158,10 +160,8 @@ class WavTalk:
             at += size
         if client.is_connected:
             await client.stop_voice()
-        if self._wrong_rate is not None:
-            self._captions.error(
-                f"the voice has {self._wrong_rate} Hz, {RATE} were asked for: it is left out"
-            )
+        if self._unheard is not None:
+            self._captions.error(self._unheard)
             return Exit.FAILED
         if not self._conversation.answers:
             self._captions.error(
@@ -196,18 +196,36 @@ class WavTalk:
     def _take(self, voice: BotVoice) -> None:
         if voice.late or voice.is_livekit:
             return
-        if voice.sample_rate not in (None, 0, RATE):
-            self._wrong_rate = voice.sample_rate
-            return
-        self._speaker.push(voice.message_id, voice.pcm, final=voice.is_final)
+        pcm = voice.pcm[: len(voice.pcm) & ~1]
+        if (voice.sample_rate or RATE) != RATE:
+            try:
+                pcm = self._at_our_rate(voice, pcm)
+            except EstuaryError as error:
+                self._unheard = f"the voice has {voice.sample_rate} Hz: {explain(error)}"
+                return
+        self._speaker.push(voice.message_id, pcm, final=voice.is_final)
+
+    def _at_our_rate(self, voice: BotVoice, pcm: bytes) -> bytes:
+        from estuary_audio.resample import Resampler
+
+        rate = voice.sample_rate or RATE
+        resampler = self._resamplers.pop(voice.message_id, None)
+        if resampler is None or resampler.source != rate:
+            resampler = Resampler(rate, RATE)
+        if not voice.is_final:
+            self._resamplers[voice.message_id] = resampler
+            return resampler.push(pcm)
+        return resampler.push(pcm) + resampler.finish()
 
     def _cut(self, complete: PlaybackComplete) -> None:
         if complete.interrupted:
+            self._resamplers.pop(complete.message_id, None)
             self._speaker.flush(complete.message_id)
 
     def _lost(self, reason: str) -> None:
         # The rest of what was being said will never come.
         self._speaker.clear()
+        self._resamplers.clear()
 
     def _hear(self, client: EstuaryClient, frames: int) -> None:
         pcm, began, ended = self._speaker.pull(frames)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
+from itertools import pairwise
+from struct import unpack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,6 +14,10 @@ from estuary_anyio.cli.keyboard import RELEASED_AFTER, REPEATS_WITHIN, Button
 from estuary_anyio.cli.loudspeaker import Loudspeaker
 from estuary_anyio.gateway import serve_gateway
 from estuary_proto.gateway import ServerConfig
+from estuary_proto.intents import StartVoice, StopVoice
+from estuary_proto.models.pcm import encode_pcm
+from tests.anyio.server import Peer, serving
+from tests.cli.conftest import ROOT, clean_environment, script
 from tests.cli.test_cli_packages import WITHOUT
 from tests.cli.wavs import answers, read_wav, voice_of, write_wav
 from tests.gateway.sounds import silence, tone
@@ -80,15 +84,15 @@ def test_who_speaks_up_silences_the_character(tmp_path: Path, backend: str) -> N
     mind = ServerConfig(hears=(story, end))
     said = write_wav(tmp_path / "said.wav", UTTERANCE + silence(2.0) + UTTERANCE)
     heard = tmp_path / "heard.wav"
-    environment = {name: os.environ[name] for name in ("PATH",)}
 
     async def run() -> tuple[int, str, str]:
         async with serve_gateway(server=mind) as server:
             done = await anyio.run_process(
-                [sys.executable, "-m", "estuary_anyio", "talk", "--backend", backend]
-                + ["--url", server.url, "--input-wav", said, "--output-wav", str(heard)],
+                script("talk", "--backend", backend, "--url", server.url)
+                + ["--input-wav", said, "--output-wav", str(heard)],
                 check=False,
-                env=environment,
+                cwd=ROOT,
+                env=clean_environment(),
             )
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -183,6 +187,61 @@ def test_a_server_that_refuses(gateway: Gateway, ended: Ended, tmp_path: Path) -
         "estuary: the server refused the connection: Invalid API key "
         "(check the key and --character)\n"
     )
+
+
+@pytest.mark.parametrize("missing", ["nothing", NO_SOUND])
+def test_a_voice_at_another_rate(tmp_path: Path, backend: str, missing: str) -> None:
+    """It has its pitch and its length, where it can be resampled."""
+    pytest.importorskip("soxr")
+    said, heard = write_wav(tmp_path / "said.wav", silence(0.2)), tmp_path / "heard.wav"
+    voice = tone(1.0, rate=24000)
+
+    async def answer(peer: Peer) -> None:
+        await peer.get(StartVoice)
+        await peer.emit("voice_started")
+        await peer.emit("stt_response", text="Hello", is_final=True)
+        await peer.emit("bot_response", text="Hi there", is_final=True, message_id="m")
+        for at in (0, 1, 2):
+            piece = encode_pcm(voice[at * 16000 : (at + 1) * 16000])
+            more = {"sample_rate": 24000, "chunk_index": at, "is_final": at == 2}
+            await peer.emit("bot_voice", audio=piece, message_id="m", **more)
+        await peer.get(StopVoice)
+        await peer.emit("voice_stopped")
+
+    async def run() -> tuple[int, str, str]:
+        async with serving() as server, anyio.create_task_group() as tasks:
+            config = server.config()
+            where = ["--url", config.server_url, "--api-key", config.api_key, "--character", "c"]
+            files = ["--input-wav", said, "--output-wav", str(heard)]
+
+            async def serve() -> None:
+                await answer(await server.peer())
+
+            tasks.start_soon(serve)
+            done = await anyio.run_process(
+                script(
+                    missing, "talk", "--backend", backend, *where, *files, program=("-c", WITHOUT)
+                ),
+                check=False,
+                cwd=ROOT,
+                env=clean_environment(),
+            )
+            tasks.cancel_scope.cancel()
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    status, out, err = anyio.run(run)
+    assert out == "you > Hello\nc > Hi there\n"
+    sound = read_wav(heard).strip(b"\0")
+    if missing == NO_SOUND:
+        assert (status, sound, err.count("\n")) == (1, b"", 1)
+        assert err.startswith("estuary: the voice has 24000 Hz: sound needs the extra [audio]")
+        return
+    assert (status, err) == (0, "")
+    assert len(sound) / 2 / 16000 == pytest.approx(1.0, abs=0.005)
+    samples = unpack(f"<{len(sound) // 2}h", sound[: len(sound) // 2 * 2])
+    rises = sum(a < 0 <= b for a, b in pairwise(samples))
+    assert rises == pytest.approx(200, abs=2)
+    assert max(samples) == pytest.approx(8000, rel=0.05)
 
 
 def test_a_server_that_ends_it(gateway: Gateway, ended: Ended, tmp_path: Path) -> None:
