@@ -140,6 +140,26 @@ def rates(device: Device, wished: int) -> list[int]:
     return list(dict.fromkeys((*own, wished, *COMMON_RATES)))
 
 
+def usable_rates(device: Device, direction: Direction) -> list[int]:
+    """At which sample rates it runs that way now, in Hz, ascending; none while others keep it.
+
+    It blocks, some drivers for a tenth of a second. Raises EstuaryError AUDIO_UNAVAILABLE without
+    the extra or PortAudio.
+    """
+    card = sound_card()
+    inward = direction is Direction.INPUT
+    check = card.check_input_settings if inward else card.check_output_settings
+    channels = channel_counts(device, direction)[0]
+    found = []
+    for rate in sorted({*COMMON_RATES, device.rate}):
+        try:
+            check(device=device.index, channels=channels, dtype="int16", samplerate=rate)
+        except card.PortAudioError:
+            continue
+        found.append(rate)
+    return found
+
+
 def channel_counts(device: Device, direction: Direction) -> list[int]:
     """How many channels to ask for, in which order.
 

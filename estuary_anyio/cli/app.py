@@ -14,11 +14,13 @@ from .exits import Exit, Stop, need
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .place import Place
+
 _EPILOG = """\b
 Exit status:
   0    done
   1    the conversation failed; one line on stderr says why
-  2    wrong usage, or a package is missing
+  2    wrong usage, or a package or a sound device is missing
   130  ended by Ctrl-C (a gateway that is stopped so ends with 0)
 """
 
@@ -52,6 +54,71 @@ def _backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="The event loop to run on.",
     )(command)
+
+
+_PLACE = (
+    click.option(
+        "--url",
+        envvar="ESTUARY_SERVER_URL",
+        show_envvar=True,
+        help="The server; without one, the offline character answers inside this program.",
+    ),
+    click.option(
+        "--api-key",
+        envvar="ESTUARY_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="The key. " + _KEY_HELP.format(first="ESTUARY_API_KEY or --api-key-file"),
+    ),
+    click.option(
+        "--api-key-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A file whose first line is the key.",
+    ),
+    click.option(
+        "--character",
+        envvar="ESTUARY_CHARACTER_ID",
+        show_envvar=True,
+        metavar="ID",
+        help="Whom to talk to; demo on this machine.",
+    ),
+    click.option(
+        "--player",
+        envvar="ESTUARY_PLAYER_ID",
+        show_envvar=True,
+        metavar="ID",
+        help="Who you are: a character remembers each player.  [default: me]",
+    ),
+)
+
+
+def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a conversation takes place, and who is in it."""
+    for option in reversed(_PLACE):
+        command = option(command)
+    return command
+
+
+def _place(
+    context: click.Context,
+    url: str | None,
+    api_key: str | None,
+    api_key_file: Path | None,
+    character: str | None,
+    player: str | None,
+) -> Place:
+    from .place import Place, keys_in
+
+    if api_key_file is not None:
+        typed = click.core.ParameterSource.COMMANDLINE
+        if context.get_parameter_source("api_key") is typed:
+            raise click.UsageError("give --api-key or --api-key-file, not both")
+        api_key = keys_in(api_key_file)[0]
+    place = Place(url, api_key, character, player)
+    if place.embedded:
+        need("gateway", "hypercorn")
+    return place
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -147,39 +214,7 @@ def gateway(
 
 
 @estuary.command(epilog=_EPILOG)
-@click.option(
-    "--url",
-    envvar="ESTUARY_SERVER_URL",
-    show_envvar=True,
-    help="The server; without one, the offline character answers inside this program.",
-)
-@click.option(
-    "--api-key",
-    envvar="ESTUARY_API_KEY",
-    show_envvar=True,
-    metavar="KEY",
-    help="The key. " + _KEY_HELP.format(first="ESTUARY_API_KEY or --api-key-file"),
-)
-@click.option(
-    "--api-key-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file whose first line is the key.",
-)
-@click.option(
-    "--character",
-    envvar="ESTUARY_CHARACTER_ID",
-    show_envvar=True,
-    metavar="ID",
-    help="Whom to talk to; demo on this machine.",
-)
-@click.option(
-    "--player",
-    envvar="ESTUARY_PLAYER_ID",
-    show_envvar=True,
-    metavar="ID",
-    help="Who you are: a character remembers each player.  [default: me]",
-)
+@_place_options
 @_backend_option
 @click.option("--once", metavar="TEXT", help="Say this, print the answer alone, and end.")
 @click.option(
@@ -208,16 +243,7 @@ def chat(
     """
     if once is not None and not once.strip():
         raise click.UsageError("--once needs something to say")
-    from .place import Place, keys_in
-
-    if api_key_file is not None:
-        typed = click.core.ParameterSource.COMMANDLINE
-        if context.get_parameter_source("api_key") is typed:
-            raise click.UsageError("give --api-key or --api-key-file, not both")
-        api_key = keys_in(api_key_file)[0]
-    place = Place(url, api_key, character, player)
-    if place.embedded:
-        need("gateway", "hypercorn")
+    place = _place(context, url, api_key, api_key_file, character, player)
     from .chat import chat as run_chat
 
     return run_chat(place, backend, once, timeout)
@@ -244,3 +270,129 @@ def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
     from .demo import run_demo
 
     return run_demo(backend, capture, wav)
+
+
+def _device(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | int | None:
+    return int(value) if value is not None and value.isdecimal() else value
+
+
+def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, noun in (("--output-device", "loudspeaker"), ("--input-device", "microphone")):
+        command = click.option(
+            name,
+            callback=_device,
+            metavar="NAME",
+            help=f"The {noun}: its number, or a part of its name, as `estuary devices` lists it. "
+            "The system's default else.",
+        )(command)
+    return command
+
+
+@estuary.command(epilog=_EPILOG)
+@_place_options
+@_backend_option
+@_device_options
+@click.option(
+    "--volume",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Of the loudspeaker.",
+)
+@click.option(
+    "--push-to-talk",
+    is_flag=True,
+    help="The space bar is a button: hold it while you talk, or type it before and after. With "
+    "--input-wav: all of the file is one turn.",
+)
+@click.option(
+    "--input-wav",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Say this instead, as fast as it was spoken; no sound card is needed. PCM16, mono, "
+    "16 kHz; other rates need the extra [audio].",
+)
+@click.option(
+    "--output-wav",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --input-wav: where to write what is heard meanwhile, from its first word on.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    metavar="SECONDS",
+    help="With --input-wav: how long to wait for an answer.  [default: 30]",
+)
+@click.pass_context
+def talk(
+    context: click.Context,
+    /,
+    backend: str,
+    input_device: str | int | None,
+    output_device: str | int | None,
+    volume: float,
+    push_to_talk: bool,
+    input_wav: Path | None,
+    output_wav: Path | None,
+    timeout: float | None,
+    **where: Any,
+) -> int:
+    """Talk to a character aloud, and see what both sides say.
+
+    Ctrl-C interrupts the character first, and ends the program second; so does Ctrl-D.
+    """
+    _check_ways(context, input_wav is not None)
+    place = _place(context, **where)
+    if input_wav is not None:
+        from .talk_wav import Files, talk_wav
+
+        files = Files(input_wav, output_wav, push_to_talk, timeout or 30.0)
+        return talk_wav(place, backend, files)
+    need("audio", "sounddevice", "numpy", "soxr")
+    from .talk import TalkOptions
+    from .talk import talk as run_talk
+
+    options = TalkOptions(push_to_talk, input_device, output_device, volume)
+    return run_talk(place, backend, options)
+
+
+def _check_ways(context: click.Context, files: bool) -> None:
+    """A file or a sound card: what belongs to the other one is a mistake."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    for name in (
+        ("output_wav", "timeout")
+        if not files
+        else (
+            "input_device",
+            "output_device",
+            "volume",
+        )
+    ):
+        if context.get_parameter_source(name) is typed:
+            option = "--" + name.replace("_", "-")
+            way = "is for a sound card, not for --input-wav" if files else "needs --input-wav"
+            raise click.UsageError(f"{option} {way}")
+
+
+@estuary.command(epilog=_EPILOG)
+@_backend_option
+@_device_options
+@click.option("--test", is_flag=True, help="Play a tone of a second, record it, and say how loud.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def devices(
+    backend: str,
+    input_device: str | int | None,
+    output_device: str | int | None,
+    test: bool,
+    as_json: bool,
+) -> int:
+    """List what can record and play, and at which rates."""
+    if not test and (input_device is not None or output_device is not None):
+        raise click.UsageError("--input-device and --output-device need --test")
+    need("audio", "sounddevice", "numpy", "soxr")
+    from .devices import devices as run_devices
+
+    return run_devices(backend, test, as_json, input_device, output_device)

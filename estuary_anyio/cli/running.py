@@ -97,8 +97,12 @@ def _status_of(error: BaseException) -> int:
 
 
 def status_of(error: EstuaryError) -> Exit:
-    """A wrong setting is wrong usage; anything else is a conversation that failed."""
-    return Exit.USAGE if error.code is ErrorCode.CONFIG_INVALID else Exit.FAILED
+    """A wrong setting is wrong usage, and so is sound where there is none; anything else is a
+    conversation that failed."""
+    return Exit.USAGE if error.code in _USAGE else Exit.FAILED
+
+
+_USAGE = (ErrorCode.CONFIG_INVALID, ErrorCode.AUDIO_UNAVAILABLE)
 
 
 def explain(error: EstuaryError) -> str:

@@ -1,4 +1,4 @@
-"""What the user says in the demonstration: a WAV file, or a sound that is made here."""
+"""What the user says aloud: a WAV file, or a sound that is made here."""
 
 from __future__ import annotations
 
@@ -44,27 +44,30 @@ def made() -> Sound:
     return Sound(pcm, RATE, "a generated sound", QUESTION)
 
 
-def read_wav(path: Path) -> Sound:
-    """The sound in a WAV file. Raises Stop for what cannot be read or is not PCM16 mono."""
+def read_wav(path: Path, option: str = "--wav", longest: float = LONGEST) -> Sound:
+    """The sound in a WAV file of up to `longest` seconds, that `option` names. Raises Stop for what
+    cannot be read or is not PCM16 mono."""
     try:
         with path.open("rb") as file, wave.open(file) as wav:
             kind = (wav.getsampwidth(), wav.getnchannels())
             rate = wav.getframerate()
             pcm = wav.readframes(wav.getnframes())
     except OSError as error:
-        raise _unfit(path, error.strerror or str(error)) from None
+        raise _unfit(option, path, error.strerror or str(error)) from None
     except (wave.Error, EOFError) as error:
-        raise _unfit(path, f"not a WAV file of PCM ({str(error) or 'it ends too early'})") from None
+        problem = f"not a WAV file of PCM ({str(error) or 'it ends too early'})"
+        raise _unfit(option, path, problem) from None
     if kind != (2, 1):
         bits, channels = 8 * kind[0], kind[1]
-        raise _unfit(path, f"{bits} bits and {channels} channel(s); PCM16 mono is needed")
+        raise _unfit(option, path, f"{bits} bits and {channels} channel(s); PCM16 mono is needed")
     if not LOWEST <= rate <= HIGHEST:
-        raise _unfit(path, f"{rate} Hz; {LOWEST} to {HIGHEST} are possible")
+        raise _unfit(option, path, f"{rate} Hz; {LOWEST} to {HIGHEST} are possible")
     sound = Sound(pcm[: len(pcm) & ~1], rate, one_line(path.name)[:30])
-    if not 0 < sound.seconds <= LONGEST:
-        raise _unfit(path, f"{sound.seconds:.0f} s of sound; up to {LONGEST:.0f} are possible")
+    if not 0 < sound.seconds <= longest:
+        problem = f"{sound.seconds:.0f} s of sound; up to {longest:.0f} are possible"
+        raise _unfit(option, path, problem)
     return sound
 
 
-def _unfit(path: Path, problem: str) -> Stop:
-    return Stop(f"--wav {path}: {problem}", Exit.USAGE)
+def _unfit(option: str, path: Path, problem: str) -> Stop:
+    return Stop(f"{option} {path}: {problem}", Exit.USAGE)

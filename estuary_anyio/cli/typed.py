@@ -1,4 +1,4 @@
-"""Lines that come in on stdin, without ever holding up the event loop or the end of the program."""
+"""What is typed on stdin, read without ever holding up the event loop or the end of the program."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
@@ -25,23 +27,40 @@ def typed_lines(tasks: TaskGroup) -> MemoryObjectReceiveStream[str]:
     somebody presses Enter, and a buffered file would be locked then; so it is a daemon thread on
     the raw file.
     """
+    return _typed(tasks, _Lines)
+
+
+def typed_keys(tasks: TaskGroup) -> MemoryObjectReceiveStream[str]:
+    """The keys of a terminal that gives each at once (see `keyboard`), likewise."""
+    return _typed(tasks, _keys)
+
+
+def _typed(
+    tasks: TaskGroup, split: Callable[[BinaryIO], Iterable[str]]
+) -> MemoryObjectReceiveStream[str]:
     send, receive = anyio.create_memory_object_stream[str](0)
-    tasks.start_soon(_read, send)
+    tasks.start_soon(_read, send, split)
     return receive
 
 
-async def _read(send: MemoryObjectSendStream[str]) -> None:
+async def _read(
+    send: MemoryObjectSendStream[str], split: Callable[[BinaryIO], Iterable[str]]
+) -> None:
     async with send, BlockingPortal() as portal:
-        Thread(target=_serve, args=(portal, send), name="stdin", daemon=True).start()
+        Thread(target=_serve, args=(portal, send, split), name="stdin", daemon=True).start()
         await portal.sleep_until_stopped()
 
 
-def _serve(portal: BlockingPortal, send: MemoryObjectSendStream[str]) -> None:
+def _serve(
+    portal: BlockingPortal,
+    send: MemoryObjectSendStream[str],
+    split: Callable[[BinaryIO], Iterable[str]],
+) -> None:
     try:
         if sys.stdin is not None:
             buffer = sys.stdin.buffer
-            for line in _Lines(getattr(buffer, "raw", buffer)):
-                portal.call(send.send, line)
+            for text in split(getattr(buffer, "raw", buffer)):
+                portal.call(send.send, text)
         portal.call(portal.stop)
     except (
         RuntimeError,
@@ -74,3 +93,9 @@ class _Lines:
                 return last
         line, _, self._text = self._text.partition("\n")
         return line.removesuffix("\r")
+
+
+def _keys(raw: BinaryIO) -> Iterator[str]:
+    decode = getincrementaldecoder("utf-8")("replace").decode
+    while data := raw.read(_AT_ONCE):
+        yield from decode(data)

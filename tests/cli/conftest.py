@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.cli.terminal import Terminal
+
     Start = Callable[..., subprocess.Popen[str]]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,11 @@ def clean_environment() -> dict[str, str]:
     kept["PYTHONPATH"] = str(ROOT)
     kept["PYTHONIOENCODING"] = "utf-8"
     return kept
+
+
+def script(*args: str, program: tuple[str, ...] = ("-m", "estuary_anyio")) -> list[str]:
+    """The command line that runs it."""
+    return [sys.executable, *program, *args]
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -49,7 +56,7 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
 
     def begin(*args: str, program: tuple[str, ...] = ("-m", "estuary_anyio")) -> Any:
         process = subprocess.Popen(
-            [sys.executable, *program, *args],
+            script(*args, program=program),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,3 +100,12 @@ def gateway(start: Start) -> Callable[..., tuple[Any, str]]:
         return process, line.split()[-1]
 
     return begin
+
+
+@pytest.fixture
+def terminal(environment: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
+    """Start the script on a terminal; it is gone when the test is over."""
+    from tests.cli.terminal import terminals
+
+    with terminals(environment) as begin:
+        yield begin

@@ -1,0 +1,140 @@
+"""A spoken conversation as its events tell it: who says what, what is due, and how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from estuary_proto.events import Connected, Disconnected, Fault, PlaybackComplete, Reconnecting
+from estuary_proto.models.conversation import BotResponse, InterruptData, SttResponse
+from estuary_proto.models.session import ConnectionState
+from estuary_proto.policy import verdict_of
+
+from .running import explain
+
+if TYPE_CHECKING:
+    import anyio
+
+    from estuary_anyio.client import EstuaryClient
+
+    from .captions import Captions
+
+
+class Conversation:
+    """Shows in `captions` what happens on `client`; `scope` is cancelled when that is over."""
+
+    def __init__(self, client: EstuaryClient, captions: Captions, scope: anyio.CancelScope) -> None:
+        self.failure: str | None = None
+        """Why it is over."""
+        self.answers: int = 0
+        """How many answers were complete, or cut short."""
+        self.is_interrupted: bool = False
+        """Ctrl-C has cut short what the character said, and it has said nothing since."""
+        self._client = client
+        self._captions = captions
+        self._scope = scope
+        self._hears = False
+        self._asked = False
+        self._writing: dict[str, str] = {}
+        self._cut: str | None = None
+        self._lost = False
+        self._verdict = ""
+        client.on("*", self._tell)
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer has begun, and not all of its text has come."""
+        return bool(self._writing)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something is known to come: the end of what is said, or of its answer."""
+        return self._hears or self._asked or self.is_answering
+
+    def interrupt(self) -> None:
+        """Cut short what the character says, at the user's wish."""
+        self.is_interrupted = True
+        self._client.interrupt()
+
+    def _tell(self, event: Any) -> None:
+        verdict = verdict_of(event)
+        if verdict is not None:
+            self._verdict = verdict.text
+        elif isinstance(event, SttResponse):
+            self._understood(event)
+        elif isinstance(event, BotResponse):
+            self._answered(event)
+        elif isinstance(event, InterruptData):
+            self._interrupted(event.message_id)
+        elif isinstance(event, PlaybackComplete):
+            if event.interrupted:
+                self._interrupted(event.message_id)
+        else:
+            self._connection(event)
+
+    # --- what is said ------------------------------------------------------------------------
+
+    def _understood(self, speech: SttResponse) -> None:
+        self._hears = not speech.is_final
+        if not speech.is_final:
+            self._captions.hear(speech.text)
+            return
+        self._asked = self._asked or bool(speech.text.strip())
+        self._captions.heard(speech.text)
+
+    def _answered(self, response: BotResponse) -> None:
+        if response.message_id == self._cut:
+            return
+        self._asked = self.is_interrupted = False
+        if response.is_final:
+            self._writing.pop(response.message_id, None)
+            self.answers += 1
+            self._captions.answered(response.text)
+        else:
+            self._writing[response.message_id] = response.text
+            self._captions.answer(response.text)
+
+    def _interrupted(self, message_id: str | None) -> None:
+        named = list(self._writing) if message_id is None else [message_id]
+        for one in named:
+            # Ours and the server's word for it are one interruption.
+            if one == self._cut:
+                continue
+            self._cut = one
+            text = self._writing.pop(one, None)
+            if text is not None:
+                self.answers += 1
+                self._captions.answered(text, whole=False)
+            self._captions.notice("interrupted")
+
+    # --- the connection ----------------------------------------------------------------------
+
+    def _connection(self, event: Any) -> None:
+        captions, state = self._captions, self._client.state
+        if isinstance(event, Disconnected):
+            self._disconnected(state, event.reason)
+        elif isinstance(event, Reconnecting):
+            captions.notice(f"reconnecting: attempt {event.attempt} in {event.delay:.1f} s")
+        elif isinstance(event, Connected) and self._lost:
+            self._lost = False
+            captions.notice("connected again")
+        elif isinstance(event, Fault):
+            if state is ConnectionState.ERROR:
+                self._end(explain(event.error))
+            else:
+                captions.error(explain(event.error))
+
+    def _disconnected(self, state: ConnectionState, reason: str) -> None:
+        for text in self._writing.values():
+            self._captions.answered(text, whole=False)
+        self._writing.clear()
+        self._hears = self._asked = False
+        if state is ConnectionState.RECONNECTING:
+            self._lost = True
+            self._captions.notice(f"the connection is lost ({reason})", "yellow")
+        elif reason != "client":
+            why = self._verdict or f"the connection is lost ({reason})"
+            self._end(f"{why}; the conversation is over")
+
+    def _end(self, why: str) -> None:
+        self.failure = why
+        self._scope.cancel()
