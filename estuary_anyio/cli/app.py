@@ -304,7 +304,7 @@ def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--push-to-talk",
     is_flag=True,
-    help="The space bar is a button: hold it while you talk, or type it before and after. With "
+    help="The space bar is a button: hold it while you talk, or tap it before and after. With "
     "--input-wav: all of the file is one turn.",
 )
 @click.option(
@@ -318,7 +318,7 @@ def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--output-wav",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="With --input-wav: where to write what is heard meanwhile, from its first word on.",
+    help="With --input-wav: where to write what is heard meanwhile; both files begin at once.",
 )
 @click.option(
     "--timeout",
@@ -342,7 +342,7 @@ def talk(
 ) -> int:
     """Talk to a character aloud, and see what both sides say.
 
-    Ctrl-C interrupts the character first, and ends the program second; so does Ctrl-D.
+    Ctrl-C interrupts the character first, and ends the program second. Ctrl-D ends it too.
     """
     _check_ways(context, input_wav is not None)
     place = _place(context, **where)

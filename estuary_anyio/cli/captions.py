@@ -50,6 +50,7 @@ class Captions:
         # Ids of other servers are long, and say nothing to people.
         self._name = name if cell_len(name) <= LONGEST_NAME else "character"
         self._live: Live | None = None
+        self._closed = False
         self._heard = ""
         self._answer = ""
         self._meters = Text()
@@ -76,13 +77,14 @@ class Captions:
             self.close()
 
     def close(self) -> None:
-        """Nothing changes in place any more; what was not complete stays as it is."""
+        """Nothing changes in place any more, and what was not complete stays as it is; what the
+        goodbye brings is not shown, errors excepted."""
         live, self._live = self._live, None
         if live is not None:
-            live.update(Group(), refresh=True)
             live.stop()
         if self._answer:
             self.answered(self._answer, whole=False)
+        self._closed = True
 
     @property
     def is_live(self) -> bool:
@@ -99,7 +101,7 @@ class Captions:
     def heard(self, text: str) -> None:
         """What was understood; nothing, perhaps."""
         self._heard = ""
-        if text := one_line(text):
+        if (text := one_line(text)) and not self._closed:
             self._keep(self._said(USER, USER_STYLE, text))
         self._refresh()
 
@@ -111,6 +113,8 @@ class Captions:
     def answered(self, text: str, *, whole: bool = True) -> None:
         """All that it has said; not `whole` when it was cut short."""
         self._answer = ""
+        if self._closed:
+            return
         text = one_line(text) + ("" if whole else " ...")
         self._keep(self._said(self._name, CHARACTER_STYLE, text))
         self._refresh()
@@ -132,6 +136,8 @@ class Captions:
 
     def notice(self, text: str, style: str = "dim") -> None:
         """A line beside the conversation."""
+        if self._closed:
+            return
         if self._live is not None and self.screen.err.is_terminal:
             self._keep(Text(one_line(text), style))
         else:

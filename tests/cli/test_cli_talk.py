@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from estuary_anyio.cli.keyboard import RELEASED_AFTER, REPEATS_WITHIN, Button
 from estuary_anyio.cli.loudspeaker import Loudspeaker
@@ -265,6 +266,25 @@ def test_captions_on_a_terminal(
     # Nothing is left of what was shown in between.
     assert talk.lines == [OFFLINE.strip(), f"you > {HEARD}", f"demo > {answer}", ""]
     assert talk.raw.rindex("\x1b[?25h") > talk.raw.rindex("\x1b[?25l")  # The cursor is back.
+
+
+def test_what_was_being_said_at_the_end_is_shown_once(
+    terminal: Callable[..., Terminal], backend: str, tmp_path: Path
+) -> None:
+    mind = ServerConfig(hears=("Tell me a story",))
+    said = write_wav(tmp_path / "said.wav", UTTERANCE)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve_gateway(server=mind)) as server,
+    ):
+        talk = terminal("talk", "--backend", backend, "--url", server.url, "--input-wav", said)
+        talk.until("demo > ")
+        talk.process.terminate()
+        assert talk.end() == 143
+    you, answer, end = talk.lines
+    assert (you, end) == ("you > Tell me a story", "")
+    assert answer.startswith("demo > ")
+    assert answer.endswith(" ...")
 
 
 @pytest.mark.parametrize(
