@@ -91,6 +91,8 @@ class Listening(Driving):
     def events(self, *classes: type[T]) -> EventStream[T]:
         """The events of these classes (all, when none is given), from now on, as an iterator."""
         self._check_thread()
+        for wanted in classes:
+            _check_class(wanted)
         stream: EventStream[T] = EventStream(classes, self._check_thread)
         self._listeners.watch(stream)
         return stream
@@ -107,6 +109,7 @@ class Listening(Driving):
         for good.
         """
         self._check_thread()
+        _check_class(event)
         waiter = OneEvent(event, where)
         self._listeners.watch(waiter)
         with anyio.move_on_after(timeout):
@@ -115,3 +118,12 @@ class Listening(Driving):
                 raise ConnectionLost(f"the client disconnected before any {event.__name__} came")
             return found
         raise WaitTimeout(f"no {event.__name__} came in {timeout:g} s")
+
+
+def _check_class(wanted: object) -> None:
+    """Raise TypeError for what no event can be an instance of."""
+    if not isinstance(wanted, type):
+        raise TypeError(
+            f"{wanted!r} is {type(wanted).__name__}, not the class of an event such as "
+            "BotResponse; names are for `on`"
+        )

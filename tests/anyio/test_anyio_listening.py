@@ -376,3 +376,17 @@ async def test_each_name_has_its_arguments() -> None:
             assert given[7][0].name == "wave"
             assert isinstance(given[9][0], EstuaryError)
             assert given[10:] == [("disconnected",), ("auth",)]
+
+
+@pytest.mark.parametrize("wanted", ["bot_response", None, 5, BotResponse("hi")])
+async def test_what_is_no_class_is_refused(wanted: Any) -> None:
+    async with serving() as server, EstuaryClient(server.config()) as client:
+        await client.connect()
+        with pytest.raises(TypeError, match="not the class of an event such as BotResponse"):
+            await client.wait_for(wanted, timeout=5)
+        with pytest.raises(TypeError, match="names are for `on`"):
+            client.events(BotResponse, wanted)
+        peer = await server.peer()
+        heard = client.events(BotResponse)
+        await peer.emit("bot_response", text="still here", is_final=True, message_id="m")
+        assert (await anext(heard)).text == "still here"
