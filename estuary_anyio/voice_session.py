@@ -110,7 +110,7 @@ class VoiceSession:
     @property
     def is_started(self) -> bool:
         """True between `start` and `stop`."""
-        return self._scope is not None
+        return self._over is not None and not self._over.is_set()
 
     @property
     def volume(self) -> float:
@@ -141,19 +141,25 @@ class VoiceSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with anyio.CancelScope(shield=True):
-            await self.stop()
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.stop()
+        except EstuaryError as failed:
+            if error is None:
+                raise
+            self._report(failed)  # What the caller raised leaves as itself.
 
     async def start(self) -> None:
         """Open the devices, begin to be heard. Raises what is wrong, with nothing left open."""
-        if self._scope is not None:
+        if self.is_started:
             raise LocalProtocolError("this voice session is started already; stop() it first")
-        self._scope, self._over, self._ready = anyio.CancelScope(), anyio.Event(), anyio.Event()
+        self._client._run_in_client(self._serve)  # It begins when we wait.
+        self._scope, self._over = anyio.CancelScope(), anyio.Event()
+        self._ready = ready = anyio.Event()
         self._problem = None
         self._change(VoiceSessionState.STARTING)
-        self._client._run_in_client(self._serve)
         try:
-            await self._ready.wait()
+            await ready.wait()
             if self._problem is None:
                 await self._client.start_voice(self._mode)
         except BaseException as error:
@@ -172,12 +178,13 @@ class VoiceSession:
 
         Raises the first EstuaryError of what failed; all else is done all the same.
         """
-        if self._scope is None:
+        if not self.is_started:
             return
         failed: EstuaryError | None = None
         try:
             if self._client.is_connected:
                 await self.recorder.drain()
+                self._ignore()
                 await self._client.stop_voice()
         except EstuaryError as error:
             failed = error
@@ -193,9 +200,6 @@ class VoiceSession:
         assert over is not None
         scope.cancel()
         await over.wait()
-        self._scope = None
-        self._recording = False
-        self._change(VoiceSessionState.STOPPED)
 
     async def _serve(self) -> None:
         """Devices, open for as long as the session lasts; a task of the client's."""
@@ -219,6 +223,8 @@ class VoiceSession:
                 self._report(problem)
             self._problem = problem
         finally:
+            self._recording = False
+            self._change(VoiceSessionState.STOPPED)
             self._ready.set()
             self._over.set()
 
@@ -265,10 +271,24 @@ class VoiceSession:
     def _listen(self) -> None:
         self._client.on("bot_voice", self._play)
         self._client.on("playback_complete", self._cut)
+        self._client.on("voice_started", self._voice_changed)
+        self._client.on("voice_stopped", self._voice_changed)
 
     def _ignore(self) -> None:
         self._client.off("bot_voice", self._play)
         self._client.off("playback_complete", self._cut)
+        self._client.off("voice_started", self._voice_changed)
+        self._client.off("voice_stopped", self._voice_changed)
+
+    def _voice_changed(self) -> None:
+        """Voice went or came back with the connection, or the server ended it."""
+        if self.state is VoiceSessionState.STARTING:
+            return
+        if self._mode is VoiceMode.PUSH_TO_TALK and not self._client.is_voice_active:
+            self._recording = False  # A button that was held is up.
+            self.recorder.pause()
+        if self.state is not VoiceSessionState.SPEAKING:
+            self._change(self._rest_state())
 
     def _play(self, voice: BotVoice) -> None:
         if not voice.late:

@@ -10,6 +10,7 @@ import pytest
 
 from estuary_anyio import (
     BotVoice,
+    Connected,
     ErrorCode,
     EstuaryClient,
     EstuaryConfig,
@@ -151,6 +152,52 @@ async def test_the_client_may_end_first(sound_card: Card) -> None:
             await session.start()
         assert session.recorder.device is None
         assert session.player.device is None
+        assert not session.is_started
+        assert session.state is STOPPED
+        await session.stop()
+
+
+async def test_without_a_connection_nothing_is_started(sound_card: Card) -> None:
+    async with serving() as server:
+        client = EstuaryClient(server.config())
+        session = VoiceSession(client)
+        for _ in range(2):
+            with pytest.raises(EstuaryError) as raised:
+                await session.start()
+            assert raised.value.code is ErrorCode.NOT_CONNECTED
+        assert not session.is_started
+        with anyio.fail_after(5):
+            await session.stop()
+
+
+@pytest.mark.parametrize("mode", VoiceMode)
+async def test_its_state_follows_the_connection(sound_card: Card, mode: VoiceMode) -> None:
+    states: list[VoiceSessionState] = []
+    async with serve_gateway() as gateway:
+        config = EstuaryConfig(
+            gateway.url, gateway.api_key, gateway.character_id, "me", reconnect_delay=0.05
+        )
+        async with EstuaryClient(config) as client:
+            await client.connect()
+            async with VoiceSession(client, mode, on_state=states.append) as session:
+                if mode is VoiceMode.PUSH_TO_TALK:
+                    await session.start_recording()
+                assert session.state is LISTENING
+                back = client.events(Connected)
+                await gateway.drop_connections()
+                await first(back)
+                await until(lambda: client.is_voice_active)
+                held = mode is VoiceMode.CONTINUOUS  # A button is not pressed again by itself.
+                assert session.state is (LISTENING if held else IDLE)
+    assert IDLE in states
+
+
+async def test_what_the_body_raises_leaves_as_itself(sound_card: Card) -> None:
+    async with serving() as server, EstuaryClient(server.config()) as client:
+        await client.connect()
+        with pytest.raises(ZeroDivisionError):
+            async with VoiceSession(client, VoiceMode.PUSH_TO_TALK):
+                raise ZeroDivisionError
 
 
 async def speak(peer: Peer, message_id: str, seconds: float, *, final: bool) -> None:
