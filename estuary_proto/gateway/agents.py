@@ -20,6 +20,7 @@ from ..models.agents import (
     AgentTurnText,
     AgentTurnVoice,
 )
+from ..models.extras import EncounterEnd, EncounterMessage
 from ..models.session import ErrorEvent
 from .memory import Memory
 from .rules import RulesBrain, pieces
@@ -171,6 +172,32 @@ class AgentTalk:
 
     def _send(self, message: Model, now: float) -> None:
         self._outlet.send(message, now=now)
+
+
+class Encounter:
+    """An encounter is told otherwise than a conversation of agents: whole turns, by "a" and "b"
+    (PROTOCOL 3). It stands between the talk and the client."""
+
+    def __init__(self, encounter_id: str, wanted: StartAgentConversation, outlet: Outlet) -> None:
+        self._id = encounter_id
+        self._a = wanted.agent_a_id
+        self._outlet = outlet
+
+    @property
+    def has_room(self) -> bool:
+        """See Outlet."""
+        return self._outlet.has_room
+
+    def send(self, message: Model, *, now: float) -> None:
+        """See Outlet."""
+        if isinstance(message, AgentTurnComplete):
+            speaker = "a" if message.agent_id == self._a else "b"
+            turn = message.turn_number - 1
+            told = EncounterMessage(self._id, speaker, turn, message.text)
+            self._outlet.send(told, now=now)
+        elif isinstance(message, AgentConversationComplete):
+            end = EncounterEnd(self._id, message.reason, message.total_turns)
+            self._outlet.send(end, now=now)
 
 
 def _opening(other: str, context: str) -> str:

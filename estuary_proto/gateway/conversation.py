@@ -68,9 +68,6 @@ class Conversation:
         self.commands: deque[Command] = deque()
         self._config = config
         self._session = session
-        if known.motive:
-            persona = f"{character.persona}\nWhat drives you now: {known.motive}".strip()
-            character = replace(character, persona=persona)
         self.character: Character = character
         self._memory = known.memory
         self._keep = keep
@@ -226,7 +223,7 @@ class Conversation:
             speech.finish()
         else:
             facts = tuple(fact.text for fact in self._memory)
-            self.commands.append(AskBrain(speech.turn, said, self.character, history, facts))
+            self.commands.append(AskBrain(speech.turn, said, self._driven(), history, facts))
         self.speak(now=now)
 
     def _reply(self, rules: RulesBrain, text: str, picture: Picture | None, now: float) -> str:
@@ -253,6 +250,13 @@ class Conversation:
         )
         self._outlet.send(action, now=now)
         return gesture.words
+
+    def _driven(self) -> Character:
+        """The character as it is now."""
+        if not self._memory.motive:
+            return self.character
+        persona = f"{self.character.persona}\nWhat drives you now: {self._memory.motive}".strip()
+        return replace(self.character, persona=persona)
 
     def _consult(self, rules: RulesBrain, text: str, turn: int) -> str:
         knew = len(self._memory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,18 @@ def admission(
     if not entry.player_id.strip() or len(entry.player_id) > MAX_ID:
         return f"player_id must be 1 to {MAX_ID} characters and not blank"
     return entry
+
+
+def renewed(
+    config: ServerConfig, credentials: Credentials, entry: Pass, token: str, *, now: float
+) -> Pass | None:
+    """The pass of who came in with `entry` and shows this new token; None if it is not good."""
+    if entry.expires_at is None and knows(config, token):
+        return entry
+    found = credentials.find(token, now=now)
+    if found is None or found.player_id != entry.player_id:
+        return None
+    return replace(entry, expires_at=found.expires_at)
 
 
 def _guest(guest: Guest, who: Authenticate) -> Pass | str:

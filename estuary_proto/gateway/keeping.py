@@ -6,7 +6,7 @@ it should be sent before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,4 +55,3 @@ class Recalled:
     memory: Memory
     conversation_id: str = ""
     history: tuple[tuple[str, str], ...] = ()
-    motive: str = field(default="", repr=False)

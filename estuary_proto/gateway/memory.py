@@ -34,9 +34,11 @@ class Fact:
 class Memory:
     """What one character knows about one player; at most `limit` facts, the oldest go first."""
 
-    __slots__ = ("__weakref__", "_facts", "_limit")
+    __slots__ = ("__weakref__", "_facts", "_limit", "motive")
 
     def __init__(self, limit: int = 200) -> None:
+        self.motive: str = ""
+        """What drives the character towards the player now, "" for nothing in particular."""
         self._facts: dict[str, Fact] = {}
         self._limit = limit
 

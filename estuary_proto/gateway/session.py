@@ -16,7 +16,6 @@ tells by `recalled`; `keep` is told what should be kept. Nothing that a client s
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import intents
@@ -38,7 +37,7 @@ from ..states import Role, State
 from ..timers import Deadline, Timer, earlier
 from . import agents, door, unsupported
 from .abilities import abilities_of
-from .agents import AgentTalk
+from .agents import AgentTalk, Encounter
 from .asking import Recall
 from .conversation import Conversation
 from .floor import Floor
@@ -86,7 +85,6 @@ class ServerSession:
         self._wall = wall
         self._store = memory
         self._keep = keep
-        self._recalls: deque[Recall] = deque()
         self._entering: intents.Authenticate | None = None
         self._entropy = entropy
         self._external = external
@@ -191,8 +189,6 @@ class ServerSession:
 
     def next_command(self) -> Command | Cut | Report | None:
         """What an external brain, or whoever moves the session, should do next; or None."""
-        if self._recalls:
-            return self._recalls.popleft()
         if self._rehearsal.commands:
             return self._rehearsal.commands.popleft()
         return self._talk.commands.popleft() if self._talk and self._talk.commands else None
@@ -473,7 +469,7 @@ class ServerSession:
         self._pass = found
         if self._store is None:
             self._entering = who
-            self._recalls.append(Recall(who.character_id, found.player_id))
+            self._rehearsal.commands.append(Recall(who.character_id, found.player_id))
         else:
             self._enter(who, Recalled(self._store.of(who.character_id, found.player_id)))
 
@@ -482,8 +478,8 @@ class ServerSession:
         character = self._registry.cast.get(who.character_id)
         if character is None:  # Deleted in the meantime.
             return self._decide(who)
-        player_id, conversation_id = self._pass.player_id, known.conversation_id or self._new_id()
-        info = SessionInfo(self._new_id(), conversation_id, who.character_id, player_id)
+        player_id, talk_id = self._pass.player_id, known.conversation_id or self._new_id()
+        info = SessionInfo(self._new_id(), talk_id, who.character_id, player_id)
         self._conn.submit(Admit(info) if self.joining else info, now=self._now)
         self._registry.connections += 1
         self._limits = Limits(
@@ -492,18 +488,10 @@ class ServerSession:
         )  # fmt: skip
         abilities = abilities_of(who)
         self._talk = Conversation(
-            self._config,
-            info,
-            character,
-            known,
-            self,
-            new_id=self._new_id,
-            external=self._external,
-            tells_memory=who.realtime_memory,
-            wall=self._wall,
-            abilities=abilities,
-            keep=self._keep,
-        )
+            self._config, info, character, known, self,
+            new_id=self._new_id, external=self._external, tells_memory=who.realtime_memory,
+            wall=self._wall, abilities=abilities, keep=self._keep,
+        )  # fmt: skip
         self._floor = Floor(self._config, abilities, self._talk, self, recogniser=self._recogniser)
         self._floor.greet(now=self._now)
         self._rehearsal.began(now=self._now, number=self._registry.connections)
@@ -542,7 +530,18 @@ class ServerSession:
             self.send(answer, now=now)
         return ()
 
-    def _start_agents(self, wanted: intents.StartAgentConversation) -> None:
+    def encounter(
+        self, encounter_id: str, wanted: intents.StartAgentConversation, *, now: float
+    ) -> None:
+        """Two characters meet, and the client hears of it, if its session stands."""
+        self._now = now
+        if self._floor is not None and self._gone_by is None and self._closed is None:
+            self._start_agents(wanted, Encounter(encounter_id, wanted, self))
+            self._settle()
+
+    def _start_agents(
+        self, wanted: intents.StartAgentConversation, outlet: Encounter | None = None
+    ) -> None:
         """Two characters talk; those who talked before have stopped."""
         cast = self._registry.cast
         problem = agents.problem_of(cast, wanted)
@@ -552,8 +551,10 @@ class ServerSession:
         if self._agents is not None:
             self._agents.stop(now=self._now)
         assert self._floor is not None  # There is a session.
-        aloud = self._floor.aloud(heard=True)
-        self._agents = AgentTalk(self._config, cast, wanted, self, now=self._now, aloud=aloud)
+        aloud = None if outlet else self._floor.aloud(heard=True)
+        self._agents = AgentTalk(
+            self._config, cast, wanted, outlet or self, now=self._now, aloud=aloud
+        )
         self._agents.speak(now=self._now)
 
     # --- limits ----------------------------------------------------------------------------
@@ -591,10 +592,7 @@ class ServerSession:
     def _renew(self, token: str) -> dict[str, Any]:
         """What the acknowledgement of a renewal says (PROTOCOL 1.6)."""
         assert self._pass is not None
-        if self._pass.expires_at is None and door.knows(self._config, token):
-            return {"ok": True}
-        found = self._registry.credentials.find(token, now=self._now)
-        if found is None or found.player_id != self._pass.player_id:
-            return {"ok": False}
-        self._pass = replace(self._pass, expires_at=found.expires_at)
-        return {"ok": True}
+        known = self._registry.credentials
+        renewed = door.renewed(self._config, known, self._pass, token, now=self._now)
+        self._pass = renewed or self._pass
+        return {"ok": renewed is not None}
