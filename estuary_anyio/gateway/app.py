@@ -15,17 +15,17 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from estuary_proto.gateway import ClientToken, Registry, ServerConfig, ServerSession
+from estuary_proto.gateway import ClientToken, Guest, Registry, ServerConfig, ServerSession
 from estuary_proto.gateway.api.personas import described, performer
 from estuary_proto.models.extras import MotiveUpdated
 
 from .api.desk import Desk
 from .api.house import House
 from .link import Brain, Link, Receive, Recogniser, Send
-from .store import characters
+from .store import characters, shares
 from .store.archive import Archive
 from .store.database import Database
-from .store.moments import iso
+from .store.moments import iso, seconds_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,6 +102,10 @@ class GatewayApp:
                     known = self.config.characters.get(model.id)
                     greeting = known.greeting if known is not None else ""
                     self._registry.cast[model.id] = performer(model, greeting)
+                now = self._clock()
+                at = iso(now)
+                for kept in await self._database.read(lambda db: shares.guests(db, at)):
+                    self._registry.credentials.let_in(_guest(kept, now))
                 self._open = True
 
     def _load(self, db: sqlite3.Connection) -> list[Character]:
@@ -137,7 +141,7 @@ class GatewayApp:
                 await _answer(send, *page, "http.response")
             else:
                 await self.open()
-                await self._desk.serve(scope, receive, send)
+                await self._desk.serve(scope, receive, send, scope.get("state", {}).get(ABORT))
         else:
             await self._lifespan(receive, send)
 
@@ -228,6 +232,14 @@ class GatewayApp:
         if self.sessions >= self.config.max_sessions:
             return 503, {"code": 4, "message": "Too many sessions"}
         return 400, _refusal(scope)
+
+
+def _guest(kept: shares.Kept, now: float) -> Guest:
+    """A guest from before, on this process's clock."""
+    ends = kept.expires_at
+    left = None if ends is None else anyio.current_time() + seconds_of(ends) - now
+    who = (kept.digest, kept.share_id, kept.character_id, kept.player_id)
+    return Guest(*who, left, kept.max_interactions)
 
 
 def _refusal(scope: Mapping[str, Any]) -> dict[str, Any] | None:

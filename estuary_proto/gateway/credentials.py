@@ -7,6 +7,7 @@ shared with, and that may hold a number of sessions. One `Credentials` serves al
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -39,10 +40,10 @@ class ClientToken:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who talks to a shared character: until `expires_at`, in monotonic seconds (None: as long as
+    """Who talks to a shared character, known by `digest_of` the token: until `expires_at`, in monotonic seconds (None: as long as
     the share is there), with at most `quota` messages (None: any number)."""
 
-    token: str = field(repr=False)
+    digest: str = field(repr=False)
     share_id: str
     character_id: str
     player_id: str
@@ -89,21 +90,21 @@ class Credentials:
 
     def let_in(self, guest: Guest) -> None:
         """From now on this guest may come in."""
-        self._guests[guest.token] = guest
+        self._guests[guest.digest] = guest
 
     def guest(self, token: str, *, now: float) -> Guest | None:
         """The guest with this token, if there is one and the time is not up."""
-        found = self._guests.get(token)
+        found = self._guests.get(digest_of(token))
         if found is None or found.expires_at is None or now < found.expires_at:
             return found
-        del self._guests[token]
+        del self._guests[found.digest]
         return None
 
     def turn_out(self, share_id: str) -> None:
         """The guests of this share may not come in any more."""
-        gone = [token for token, guest in self._guests.items() if guest.share_id == share_id]
-        for token in gone:
-            del self._guests[token]
+        gone = [guest.digest for guest in self._guests.values() if guest.share_id == share_id]
+        for digest in gone:
+            del self._guests[digest]
 
     def find(self, token: str, *, now: float) -> ClientToken | None:
         """The token, if it is known and good."""
@@ -111,6 +112,11 @@ class Credentials:
             return ClientToken(token, self._fixed[token])
         found = self._minted.get(token)
         return found if found is not None and found.holds(now) else None
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a guest's token: enough to know it again, not to use it."""
+    return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def check_player(name: str, player_id: object) -> None:

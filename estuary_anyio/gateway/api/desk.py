@@ -10,17 +10,22 @@ import logging
 import re
 import sqlite3
 from contextlib import aclosing
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import anyio
+
 from estuary_proto.errors import RemoteProtocolError
+from estuary_proto.gateway.acts import Wait
 from estuary_proto.gateway.api import forms, openapi, routes
-from estuary_proto.gateway.api.access import Caller, admit, caller_of
+from estuary_proto.gateway.api.access import admit, caller_of
 from estuary_proto.gateway.api.asking import Answer, Ask, Refusal
+from estuary_proto.gateway.script_requests import RequestScript, Respond
 from estuary_proto.jsontext import loads
 from estuary_proto.models.base import Model
 
-from . import memories, players
+from . import characters, making, memories, players, shares, turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -52,6 +57,29 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "get_player": players.get_player,
     "get_messages": players.get_messages,
     "delete_player": players.delete_player,
+    "create_character": characters.create_character,
+    "list_characters": characters.list_characters,
+    "get_character": characters.get_character,
+    "update_character": characters.update_character,
+    "delete_character": characters.delete_character,
+    "transfer": characters.transfer,
+    "get_motive": characters.get_motive,
+    "set_motive": characters.set_motive,
+    "clear_motive": characters.clear_motive,
+    "set_avatar": characters.set_avatar,
+    "set_model_file": characters.set_model_file,
+    "from_image": making.from_image,
+    "start_model": making.start_model,
+    "get_model": making.get_model,
+    "create_share": shares.create_share,
+    "open_share": shares.open_share,
+    "exchange_share": shares.exchange_share,
+    "list_shares": shares.list_shares,
+    "revoke_share": shares.revoke_share,
+    "revoke_by_key": shares.revoke_by_key,
+    "turn": turns.turn,
+    "start_encounter": turns.start_encounter,
+    "try_endpoint": turns.try_endpoint,
 }
 
 
@@ -60,10 +88,30 @@ class Desk:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._script = RequestScript(house.config.script)
         self._document: bytes | None = None
 
-    async def serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    async def serve(
+        self,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        send: Send,
+        cut: Callable[[], None] | None = None,
+    ) -> None:
+        """Answer one request; `cut` ends its connection without a word."""
+        path = (scope.get("raw_path") or b"").decode("ascii", "replace")
+        for act in self._script.acts(scope["method"], path, now=self._house.monotonic()):
+            if isinstance(act, Wait):
+                await anyio.sleep(act.seconds)
+            elif isinstance(act, Respond):
+                after = (
+                    () if act.retry_after is None else (("Retry-After", _whole(act.retry_after)),)
+                )
+                return await _send(send, _refused(act.status, act.detail, after))
+            elif cut is not None:
+                return cut()
+            else:
+                raise ConnectionAbortedError("the script drops this request")
         try:
             answer = await self._answer(scope, receive)
         except Refusal as refusal:
@@ -77,6 +125,9 @@ class Desk:
         raw = scope.get("raw_path") or quote(scope["path"]).encode()
         if raw == b"/openapi.json" and scope["method"] == "GET":
             return Answer(data=self._described())
+        kind, _, name = raw.decode("ascii", "replace")[1:].partition("/")
+        if kind in _PAGES and name and scope["method"] == "GET":
+            return await _PAGES[kind](self._house, name)
         route, parts = routes.find(scope["method"], raw)
         house, headers = self._house, _headers(scope)
         caller = caller_of(
@@ -92,6 +143,18 @@ class Desk:
         if self._document is None:
             self._document = json.dumps(openapi.document()).encode()
         return self._document
+
+
+_PAGES: Final[Mapping[str, Callable[[House, str], Awaitable[Answer]]]] = {
+    "files": characters.serve_file,
+    "s": shares.serve_share,
+}
+"""What whoever knows its name may have: pictures and models, and where shares lead to."""
+
+
+def _whole(seconds: float) -> str:
+    """Seconds as Retry-After takes them (RFC 9110 10.2.3): whole ones, and enough."""
+    return str(ceil(seconds))
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
@@ -187,6 +250,3 @@ async def _send(send: Send, answer: Answer) -> None:
         headers.append((b"content-length", b"%d" % len(data)))
     await send({**start, "headers": headers})
     await send({"type": "http.response.body", "body": data})
-
-
-__all__ = ["MAX_JSON", "MAX_UPLOAD", "OPERATIONS", "Caller", "Desk"]

@@ -104,6 +104,8 @@ class Archive:
 
     def _write(self, batch: Sequence[Kept], db: sqlite3.Connection) -> None:
         for told in batch:
+            if not characters.is_there(db, _character_of(told)):
+                continue  # Deleted while somebody talked to it.
             if isinstance(told, Learned):
                 memory = told.memory
                 pair = (memory.agent_id, memory.player_id)
@@ -125,3 +127,7 @@ class Archive:
                     db, told.character_id, told.player_id, told.conversation_id, told.at
                 )
                 players.add_message(db, conversation, told.role, told.text, told.at)
+
+
+def _character_of(told: Kept) -> str:
+    return told.memory.agent_id if isinstance(told, Learned) else told.character_id

@@ -47,9 +47,15 @@ def _character(row: sqlite3.Row) -> Character:
     return Character.from_dict(fields)
 
 
+def is_there(db: sqlite3.Connection, character_id: str) -> bool:
+    """Whether there is such a character."""
+    found = db.execute("SELECT 1 FROM characters WHERE id = ?", (character_id,)).fetchone()
+    return found is not None
+
+
 def need(db: sqlite3.Connection, character_id: str) -> None:
     """Raise Refusal 404 unless there is such a character."""
-    if db.execute("SELECT 1 FROM characters WHERE id = ?", (character_id,)).fetchone() is None:
+    if not is_there(db, character_id):
         raise not_found("Character")
 
 

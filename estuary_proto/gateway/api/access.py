@@ -41,12 +41,14 @@ class Door(Enum):
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who it is. `key_id` names the key without telling it; `player_id` is set for those who act
-    for one player, `character_id` for those who have one character."""
+    for one player, `character_id` for those who have one character, and who have a `quota` of
+    messages."""
 
     key_id: str = ""
     player_id: str = ""
     character_id: str = ""
     scopes: tuple[str, ...] = ()
+    quota: int | None = None
 
 
 def key_id(key: str) -> str:
@@ -92,7 +94,11 @@ def _restricted(credentials: Credentials, token: str, player: str, now: float) -
         who = None if user is None else Caller("", user.player_id, "", _ALLOWED)
     else:
         guest = credentials.guest(token, now=now)
-        who = None if guest is None else Caller("", guest.player_id, guest.character_id, _ALLOWED)
+        who = (
+            None
+            if guest is None
+            else Caller("", guest.player_id, guest.character_id, _ALLOWED, guest.quota)
+        )
     if who is not None and player not in ("", who.player_id):
         raise Refusal(403, "The token is another player's")
     return who

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from typing import TYPE_CHECKING, Any, Final
 
 from ...models.characters import AgentAction
@@ -10,6 +11,8 @@ from ..config import Character
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .images import Image
 
 _MARKS: Final = " .!?"
 
@@ -108,3 +111,33 @@ def changed(model: CharacterModel, body: Mapping[str, Any]) -> CharacterModel:
 def fresh(character_id: str) -> CharacterModel:
     """What a new character is before it is given anything: it can speak, and is ready."""
     return CharacterModel(id=character_id, text_only=False, is_active=True, launch_status="running")
+
+
+_NAMES: Final = ("Alba", "Brisa", "Corin", "Delmar", "Elio", "Fenn", "Isla", "Kestrel", "Lark",
+                 "Marlo", "Niamh", "Orla", "Perrin", "Reed", "Sable", "Tamsin")  # fmt: skip
+_MOODS: Final = ("calm and observant", "quick and playful", "dry and kind", "warm and patient")
+
+
+def from_picture(character_id: str, image: Image, body: Mapping[str, Any]) -> CharacterModel:
+    """The character that a picture becomes: the same picture gives the same name and mood. What the
+    prompts say goes into it; nobody here can see what is on the picture."""
+    mark = crc32(image.data)
+    wider = image.width - image.height
+    shape = "square" if not wider else "wide" if wider > 0 else "tall"
+    seen = f"Someone from a {shape} picture of {image.width} x {image.height} pixels"
+    mood = _MOODS[mark // 16 % len(_MOODS)]
+    model = fresh(character_id)
+    fields = {
+        **model.to_dict(),
+        "name": _NAMES[mark % len(_NAMES)],
+        "tagline": f"Stepped out of a {shape} picture.",
+        "personality": body.get("personaPrompt") or f"A {mood} sort.",
+        "background": "Made of a picture, and curious about what is outside of it.",
+        "appearance": body.get("appearancePrompt") or f"{seen}.",
+        "tts_provider": body.get("ttsProvider") or model.tts_provider,
+    }
+    if not body.get("useDefaultVoice", False):
+        said = body.get("voicePrompt") or mood
+        fields["generated_voice_id"] = f"voice-{crc32(said.encode()) ^ mark:08x}"
+        fields["tts_voice"] = fields["voice_preset"] = fields["generated_voice_id"]
+    return CharacterModel.from_dict(fields)
