@@ -40,8 +40,9 @@ class ClientToken:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who talks to a shared character, known by `digest_of` the token: until `expires_at`, in monotonic seconds (None: as long as
-    the share is there), with at most `quota` messages (None: any number)."""
+    """Who talks to a shared character, known by `digest_of` the token: until `expires_at`, in
+    monotonic seconds (None: as long as the share is there), with at most `quota` messages (None:
+    any number)."""
 
     digest: str = field(repr=False)
     share_id: str

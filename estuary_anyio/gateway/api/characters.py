@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from estuary_proto.gateway.api import personas
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask, Refusal, not_found
+from estuary_proto.gateway.api.asking import Answer, Ask, not_found
 from estuary_proto.gateway.api.images import image_of, model_of
 from estuary_proto.models import Character, CharacterListResponse
 
@@ -71,8 +71,6 @@ async def get_character(house: House, ask: Ask) -> Answer:
 async def update_character(house: House, ask: Ask) -> Answer:
     """What is given changes; a session that goes on keeps who it began with."""
     character_id, at = ask.parts["character_id"], house.at()
-    if not any(value not in ({}, None) for value in ask.body.values()):
-        raise Refusal(422, [{"loc": ["body"], "msg": "nothing is given that should change"}])
 
     def update(db: sqlite3.Connection) -> tuple[Character, Character]:
         changed = personas.changed(characters.get(db, character_id), ask.body)

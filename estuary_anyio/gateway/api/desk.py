@@ -20,7 +20,7 @@ from estuary_proto.errors import RemoteProtocolError
 from estuary_proto.gateway.acts import Wait
 from estuary_proto.gateway.api import forms, openapi, routes
 from estuary_proto.gateway.api.access import admit, caller_of
-from estuary_proto.gateway.api.asking import Answer, Ask, Refusal
+from estuary_proto.gateway.api.asking import Answer, Ask, Headers, Refusal
 from estuary_proto.gateway.script_requests import RequestScript, Respond
 from estuary_proto.jsontext import loads
 from estuary_proto.models.base import Model
@@ -104,9 +104,9 @@ class Desk:
             if isinstance(act, Wait):
                 await anyio.sleep(act.seconds)
             elif isinstance(act, Respond):
-                after = (
-                    () if act.retry_after is None else (("Retry-After", _whole(act.retry_after)),)
-                )
+                after: Headers = ()
+                if act.retry_after is not None:
+                    after = (("Retry-After", _whole(act.retry_after)),)
                 return await _send(send, _refused(act.status, act.detail, after))
             elif cut is not None:
                 return cut()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from estuary_proto.gateway import Fact
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask, Refusal
+from estuary_proto.gateway.api.asking import Answer, Ask
 from estuary_proto.gateway.api.graph import graph
 from estuary_proto.gateway.api.knowing import similarity, terms
 from estuary_proto.gateway.api.timeline import timeline
 from estuary_proto.models import MemoryData, MemoryDeleteResponse
 
 from ..store import characters, memories
-from ..store.moments import bound
+from ..store.moments import text_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -108,9 +108,7 @@ async def delete_memory(house: House, ask: Ask) -> Answer:
 
 
 async def delete_memories(house: House, ask: Ask) -> Answer:
-    """None left, if that is really meant."""
-    if ask.query.get("confirm") is not True:
-        raise Refusal(400, "All memories are deleted only with confirm=true")
+    """None left; the route wants it confirmed."""
     count = await _read(house, ask, memories.delete_all)
     if (live := house.archive.live(*_pair(ask))) is not None:
         live.clear()
@@ -120,8 +118,8 @@ async def delete_memories(house: House, ask: Ask) -> Answer:
 async def tell_timeline(house: House, ask: Ask) -> Answer:
     """By day, week or month."""
     begin, end = ask.query.get("startDate"), ask.query.get("endDate")
-    first = None if begin is None else bound("startDate", begin)
-    last = None if end is None else bound("endDate", end, end=True)
+    first = None if begin is None else text_of(begin)
+    last = None if end is None else text_of(end)
     found = await _read(house, ask, lambda db, pair: memories.between(db, pair, first, last))
     return Answer(json=timeline(found, ask.query.get("groupBy", "day")))
 

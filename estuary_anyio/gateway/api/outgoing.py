@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import anyio
-
-from estuary_proto.gateway.api.asking import Refusal
 
 WITHIN: Final = 5.0
 """Seconds that they may take."""
@@ -17,18 +14,6 @@ MOST: Final = 4000
 
 class Unreachable(Exception):
     """There was no answer; the text says why, for people."""
-
-
-def check(url: str, *where: str) -> None:
-    """Raise Refusal 422 for what is no address of the web."""
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine or not url.isascii() or any(c <= " " for c in url):
-        said = "it is no http or https address"
-        raise Refusal(422, [{"loc": ["body", *where], "msg": said}])
 
 
 async def post(url: str, body: dict[str, Any]) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from estuary_proto.gateway import Guest
-from estuary_proto.gateway.api.asking import Answer, Ask, Refusal
+from estuary_proto.gateway.api.asking import Answer, Ask
 from estuary_proto.gateway.credentials import SHARE, digest_of
 from estuary_proto.models import Share, SharedSession, ShareList, ShareRevoked
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3600
 TTLS: Final = {"24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR, "90d": 2160 * HOUR}
-_ONCE: Final = ("ttl", "maxExchanges")
 
 
 def _share(row: sqlite3.Row, base: str) -> Share:
@@ -43,8 +42,6 @@ def _share(row: sqlite3.Row, base: str) -> Share:
 async def create_share(house: House, ask: Ask) -> Answer:
     """A new one: for seven days and five exchanges, unless it says otherwise."""
     body, permanent = ask.body, ask.body.get("permanent", False)
-    if permanent and (given := [name for name in _ONCE if name in body]):
-        raise Refusal(422, [{"loc": ["body", given[0]], "msg": "a permanent share has none"}])
     character_id, token, at = body["characterId"], "shr_" + house.entropy(24).hex(), house.at()
     ends = None if permanent else iso(ask.now + TTLS[body.get("ttl", "7d")])
     row = (

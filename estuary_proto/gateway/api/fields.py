@@ -6,7 +6,9 @@ problem. `read` does the same for a text from a query or a form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -47,12 +49,15 @@ class Field(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A text of `least` to `most` characters; one of `choices` where there are any."""
+    """A text of `least` to `most` characters; one of `choices` where there are any; one that
+    `pattern` finds, which is `called` so."""
 
     most: int | None = None
     least: int = 0
     choices: tuple[str, ...] = ()
     blank: bool = True
+    pattern: str = ""
+    called: str = ""
 
     def check(self, value: Any, where: Where) -> str:
         """See Field."""
@@ -64,6 +69,8 @@ class Text:
             raise Wrong(where, "it is empty")
         if self.most is not None and len(value) > self.most:
             raise Wrong(where, f"it has {len(value)} characters, {self.most} are the most")
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise Wrong(where, f"it is no {self.called}")
         return value
 
     def read(self, text: str, where: Where) -> str:
@@ -81,7 +88,43 @@ class Text:
             made["maxLength"] = self.most
         if not self.blank:
             made["pattern"] = r"\S"
+        if self.pattern:
+            made["pattern"] = self.pattern
         return made
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A date or a time, as RFC 3339 writes them; read as its first moment in UTC, or as an `end`,
+    the first moment behind it."""
+
+    end: bool = False
+
+    def check(self, value: Any, where: Where) -> datetime:
+        """See Field."""
+        if not isinstance(value, str):
+            raise Wrong(where, "it is no text")
+        try:
+            moment = datetime.fromisoformat(value)
+            zone = moment.tzinfo or UTC
+            moment = moment.replace(tzinfo=zone).astimezone(UTC)
+            if self.end:
+                day = len(value) <= len("2026-01-01")
+                moment += timedelta(days=1) if day else timedelta(microseconds=1)
+        except ValueError:
+            raise Wrong(where, "it is no ISO date or time") from None
+        except OverflowError:
+            moment = datetime.max if self.end else datetime.min
+        return moment
+
+    def read(self, text: str, where: Where) -> datetime:
+        """See Field."""
+        return self.check(text, where)
+
+    def schema(self) -> dict[str, Any]:
+        """See Field."""
+        kinds = [{"type": "string", "format": kind} for kind in ("date", "date-time")]
+        return {"anyOf": kinds}
 
 
 @dataclass(frozen=True)
@@ -125,23 +168,27 @@ class Number:
 
 @dataclass(frozen=True)
 class Switch:
-    """True or false."""
+    """True or false, or `only` one of them."""
+
+    only: bool | None = None
 
     def check(self, value: Any, where: Where) -> bool:
         """See Field."""
         if not isinstance(value, bool):
             raise Wrong(where, "it is neither true nor false")
+        if self.only not in (None, value):
+            raise Wrong(where, f"it is not {str(self.only).lower()}")
         return value
 
     def read(self, text: str, where: Where) -> bool:
         """See Field."""
         if text not in ("true", "false"):
             raise Wrong(where, "it is neither true nor false")
-        return text == "true"
+        return self.check(text == "true", where)
 
     def schema(self) -> dict[str, Any]:
         """See Field."""
-        return {"type": "boolean"}
+        return {"type": "boolean"} if self.only is None else {"type": "boolean", "const": self.only}
 
 
 @dataclass(frozen=True)
@@ -201,12 +248,14 @@ def _finite(value: Any) -> bool:
 @dataclass(frozen=True)
 class Group:
     """A JSON object with these fields and no others; null stands for "not given", but in
-    `needed` ones. `some`: at least one must be given."""
+    `needed` ones. `some`: at least one must be given. `never`: names that may not be given where
+    the switch of the first name is on."""
 
     fields: Mapping[str, Field]
     needed: tuple[str, ...] = ()
     some: bool = False
-    nullable: bool = field(default=True)
+    nullable: bool = True
+    never: tuple[str, ...] = ()
 
     def check(self, value: Any, where: Where) -> dict[str, Any]:
         """See Field."""
@@ -225,6 +274,10 @@ class Group:
                 raise Wrong((*where, name), "it is missing")
         if self.some and not made:
             raise Wrong(where, "nothing is given that should change")
+        if self.never and made.get(self.never[0]):
+            for name in self.never[1:]:
+                if name in made:
+                    raise Wrong((*where, name), f"with {self.never[0]} there is none")
         return made
 
     def read(self, text: str, where: Where) -> dict[str, Any]:
@@ -242,6 +295,10 @@ class Group:
             made["required"] = list(self.needed)
         if self.some:
             made["minProperties"] = 1
+        if self.never:
+            on, *others = self.never
+            made["if"] = {"properties": {on: {"const": True}}, "required": [on]}
+            made["then"] = {"properties": {name: {"type": "null"} for name in others}}
         return made
 
     def _schema(self, name: str) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...rest import characters as limits
 from ...rest import memory, players, shares
 from ..credentials import MAX_ID
-from .fields import Field, Free, Group, Items, Number, Switch, Text
+from .fields import Field, Free, Group, Items, Moment, Number, Switch, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MEMORY_TYPES: Final = (
     "fact", "preference", "relationship", "event", "emotional_state", "correction",
@@ -19,6 +22,12 @@ STATUSES: Final = ("active", "superseded", "decayed", "deleted")
 ID: Final = Text(MAX_ID, 1)
 ID_WORD: Final = Text(MAX_ID, 1, blank=False)
 LINE: Final = Text(500)
+_PORT: Final = r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]"
+ADDRESS: Final = Text(
+    2000,
+    pattern=rf"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{{0,200}}[A-Za-z0-9])?(:({_PORT}))?(/[!-~]*)?$",
+    called="http or https address",
+)
 SHARE_OF_ONE: Final = Number(0, 1)
 
 _SORT: Final = {"sortOrder": Text(choices=("asc", "desc"))}
@@ -31,7 +40,7 @@ def _page(most: int, default: int) -> dict[str, Field]:
     }
 
 
-MEMORIES_QUERY: Final = MappingProxyType(
+MEMORIES_QUERY: Final[Mapping[str, Field]] = MappingProxyType(
     {
         **_page(memory.MOST, 50),
         "memoryType": Text(choices=MEMORY_TYPES),
@@ -40,17 +49,17 @@ MEMORIES_QUERY: Final = MappingProxyType(
         **_SORT,
     }
 )
-TIMELINE_QUERY: Final = MappingProxyType(
+TIMELINE_QUERY: Final[Mapping[str, Field]] = MappingProxyType(
     {
-        "startDate": Text(40, 1),
-        "endDate": Text(40, 1),
+        "startDate": Moment(),
+        "endDate": Moment(end=True),
         "groupBy": Text(choices=memory.GROUP_BY),
     }
 )
-GRAPH_QUERY: Final = MappingProxyType(
+GRAPH_QUERY: Final[Mapping[str, Field]] = MappingProxyType(
     {"includeEntities": Switch(), "includeCharacterMemories": Switch()}
 )
-PLAYERS_QUERY: Final = MappingProxyType(
+PLAYERS_QUERY: Final[Mapping[str, Field]] = MappingProxyType(
     {
         **_page(players.MOST, 50),
         "sortBy": Text(choices=players.SORT_BY),
@@ -59,14 +68,14 @@ PLAYERS_QUERY: Final = MappingProxyType(
         "minMessages": Number(0, whole=True),
     }
 )
-MESSAGES_QUERY: Final = MappingProxyType(
+MESSAGES_QUERY: Final[Mapping[str, Field]] = MappingProxyType(
     {
         "limit": Number(1, 1000, whole=True, default=100),
         "page": Number(1, 1_000_000, whole=True, default=1),
     }
 )
-CHARACTERS_QUERY: Final = MappingProxyType(_page(limits.MOST, 20))
-MOTIVE_QUERY: Final = MappingProxyType({"playerId": ID_WORD})
+CHARACTERS_QUERY: Final[Mapping[str, Field]] = MappingProxyType(_page(limits.MOST, 20))
+MOTIVE_QUERY: Final[Mapping[str, Field]] = MappingProxyType({"playerId": ID_WORD})
 
 CONTENT: Final = Text(8000, 1, blank=False)
 _MEMORY: Final[dict[str, Field]] = {
@@ -140,7 +149,9 @@ _CHARACTER: Final[dict[str, Field]] = {
 NEW_CHARACTER: Final = Group(
     {"persona": Group(_PERSONA, needed=("name",)), **_CHARACTER}, needed=("persona",)
 )
-CHANGED_CHARACTER: Final = Group({"persona": Group(_PERSONA), **_CHARACTER})
+CHANGED_CHARACTER: Final = Group(
+    {"persona": Group(_PERSONA), **_CHARACTER}, some=True, nullable=False
+)
 TRANSFER: Final = Group({"destination": ID_WORD, "orgId": ID_WORD}, needed=("destination",))
 MOTIVE: Final = Group({"motive": Text(2000, 1, blank=False)}, needed=("motive",))
 ENDPOINT: Final = Group(
@@ -149,7 +160,7 @@ ENDPOINT: Final = Group(
             {
                 "name": Text(100, 1, blank=False),
                 "description": Text(2000),
-                "url": Text(2000, 1, blank=False),
+                "url": ADDRESS,
                 "parameters": Items(Free(), 50),
             },
             needed=("name", "url"),
@@ -179,7 +190,7 @@ TURN: Final = Group(
         "timeoutSeconds": Number(0.1, 600),
         "remember": Switch(),
         "speakerName": Text(255),
-        "callbackUrl": Text(2000, 1),
+        "callbackUrl": ADDRESS,
         "callbackContext": Free(),
     },
     needed=("message", "playerId"),
@@ -203,5 +214,6 @@ SHARE: Final = Group(
         "maxInteractions": Number(1, whole=True),
     },
     needed=("characterId",),
+    never=("permanent", "ttl", "maxExchanges"),
 )
 EXCHANGE: Final = Group({"recipientId": ID_WORD})
