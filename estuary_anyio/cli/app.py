@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,17 @@ def _backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="asyncio",
         show_default=True,
         help="The event loop to run on.",
+    )(command)
+
+
+def _data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--data",
+        envvar="ESTUARY_DATA",
+        show_envvar=True,
+        metavar="DIR",
+        help="Where what the characters know is kept; `:memory:` keeps it as long as the program "
+        "runs.  [default: the user's data directory]",
     )(command)
 
 
@@ -125,11 +137,13 @@ def estuary() -> None:
     metavar="MESSAGES",
     help="How many messages a player may send.",
 )
+@_data_option
 def gateway(
     host: str,
     port: int,
     keys: tuple[str, ...],
     api_key_file: Path | None,
+    data: str | None,
     backend: str,
     brain: str,
     llm_url: str | None,
@@ -139,11 +153,12 @@ def gateway(
 ) -> int:
     """Serve characters on this machine, with no account and no network."""
     need("gateway", "hypercorn")
-    from .place import keys_in
+    from .place import directory, keys_in
     from .serving import serve
 
     found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
-    return serve(host, port, found, backend, brain, (llm_url, llm_model), script, limits)
+    where = directory(data)
+    return serve(host, port, found, backend, brain, (llm_url, llm_model), script, limits, where)
 
 
 @estuary.command(epilog=_EPILOG)
@@ -190,9 +205,11 @@ def gateway(
     metavar="SECONDS",
     help="How long one answer may take.",
 )
+@_data_option
 @click.pass_context
 def chat(
     context: click.Context,
+    data: str | None,
     url: str | None,
     api_key: str | None,
     api_key_file: Path | None,
@@ -208,7 +225,7 @@ def chat(
     """
     if once is not None and not once.strip():
         raise click.UsageError("--once needs something to say")
-    from .place import Place, keys_in
+    from .place import Place, directory, keys_in
 
     if api_key_file is not None:
         typed = click.core.ParameterSource.COMMANDLINE
@@ -218,6 +235,7 @@ def chat(
     place = Place(url, api_key, character, player)
     if place.embedded:
         need("gateway", "hypercorn")
+        place = replace(place, data=directory(data))
     from .chat import chat as run_chat
 
     return run_chat(place, backend, once, timeout)

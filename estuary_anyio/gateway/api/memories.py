@@ -146,16 +146,10 @@ async def search(house: House, ask: Ask) -> Answer:
     """The nearest to some words: in the v1 shape, and in the seeds' besides (PROTOCOL C10)."""
     query, most, at = ask.body["query"], ask.body.get("limit", 10), house.at()
     found = await _read(house, ask, lambda db, pair: memories.search(db, pair, query, most, at))
-    words = terms(query)
-    results = [
-        {
-            "memoryId": memory.id,
-            "similarity": score,
-            "content": memory.content,
-            "memory": memory.to_dict(),
-            "score": score,
-            "similarityScore": similarity(words, terms(memory.content)),
-        }
-        for memory, score in found
-    ]
+    words, results = terms(query), []
+    for memory, score in found:
+        cosine = similarity(words, terms(memory.content))
+        flat = {"memoryId": memory.id, "similarity": cosine, "content": memory.content}
+        seeds = {"memory": memory.to_dict(), "score": score, "similarityScore": cosine}
+        results.append({**flat, **seeds})
     return Answer(json={"results": results, "query": query, "total": len(results)})

@@ -240,8 +240,8 @@ def known(
 def search(
     db: sqlite3.Connection, pair: Pair, text: str, most: int, at: str
 ) -> list[tuple[MemoryData, float]]:
-    """The active memories that share words with `text`, best first, each with how much better it is
-    than nothing, from 0 to 1; they count as looked at."""
+    """The active memories that share words with `text`, best first, each with its relevance as a
+    part of the best one's; they count as looked at."""
     wanted = matching(text)
     if not wanted:
         return []
@@ -256,4 +256,4 @@ def search(
         "UPDATE memories SET access_count = access_count + 1, last_accessed_at = ? WHERE seq = ?",
         [(at, row["seq"]) for row in rows],
     )
-    return [(data_of(row), round(row["score"] / (1 + row["score"]), 6)) for row in rows]
+    return [(data_of(row), round(row["score"] / rows[0]["score"], 6)) for row in rows]

@@ -28,8 +28,9 @@ def snake(key: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text, in small letters."""
-    return _WORD.findall(text.casefold())
+    """The words of a text, in small letters and the singular, more or less."""
+    words = _WORD.findall(text.casefold())
+    return [word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words]
 
 
 def matching(text: str) -> str:
@@ -37,7 +38,7 @@ def matching(text: str) -> str:
 
     Each word is a quoted string: nothing in it is an operator.
     """
-    words = dict.fromkeys(terms(text))
+    words = dict.fromkeys(_WORD.findall(text.casefold()))
     return " OR ".join(f'"{word}"' for word in list(words)[:50])
 
 
