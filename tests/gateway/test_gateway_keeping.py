@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,10 +20,9 @@ pytestmark = pytest.mark.anyio
 QUICK = ServerConfig(word_interval=0)
 
 
-def client_of(gateway: Gateway, player: str = "ada", **more: bool) -> EstuaryClient:
-    return EstuaryClient(
-        EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player, **more)
-    )
+def client_of(gateway: Gateway, player: str = "ada", *, tells: bool = False) -> EstuaryClient:
+    config = EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
+    return EstuaryClient(replace(config, realtime_memory=tells))
 
 
 async def ask(client: EstuaryClient, text: str) -> str:
@@ -31,11 +31,11 @@ async def ask(client: EstuaryClient, text: str) -> str:
 
 async def test_talk_list_search_history_forget() -> None:
     async with serve_gateway(server=QUICK) as gateway:
-        async with client_of(gateway, realtime_memory=True) as client:
+        async with client_of(gateway, tells=True) as client:
             await client.connect()
             async with client.events(MemoryUpdatedEvent) as news:
                 answer = await ask(client, "My favourite tea is mint. I like rain.")
-                (told,) = [event async for event in _first(news)]
+                told = await anext(news)
             assert "mint" in answer
 
             listed = await client.memory.get_memories()
@@ -63,12 +63,6 @@ async def test_talk_list_search_history_forget() -> None:
             assert gone.deleted_count == 2
             assert "mint" not in await ask(client, "What is my favourite tea?")
             assert (await client.memory.get_memories()).total == 0
-
-
-async def _first(news):  # type: ignore[no-untyped-def]
-    async for event in news:
-        yield event
-        return
 
 
 async def test_what_was_said_comes_back_after_a_restart(tmp_path: Path) -> None:

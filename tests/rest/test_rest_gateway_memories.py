@@ -82,10 +82,10 @@ async def test_no_query_is_an_expression(query: str) -> None:
 async def test_timelines() -> None:
     clock = Clock()
     async with gateway_client(clock=clock) as client:
-        for days in (0, 0, 3, 27):  # 2, 2, 5 and 29 January 2026
-            await client.post(ADA, json={"content": f"day {days}"})
+        for day in (0, 0, 3, 27):  # 2, 2, 5 and 29 January 2026
+            await client.post(ADA, json={"content": f"day {day}"})
             clock.now += 1
-            clock.now = 1767355200.0 + 86400 * days + clock.now % 60 + 1
+            clock.now = 1767355200.0 + 86400 * day + clock.now % 60 + 1
         await client.post(ADA, json={"content": "last"})
 
         async def periods(**query: str) -> list[tuple[str, int]]:

@@ -95,9 +95,8 @@ async def test_a_guest_talks_and_stays_a_guest() -> None:
             await guest.turn("Hello")
             with pytest.raises(RateLimited, match="quota"):
                 await guest.turn("Hello?")
-        for wrong in ({"character_id": "friend"}, {"player_id": "me"}):
-            other = {"character_id": "demo", "player_id": session.player_id, **wrong}
-            stranger = EstuaryConfig(gateway.url, session.session_token, **other)
+        for character, player in (("friend", session.player_id), ("demo", "me")):
+            stranger = EstuaryConfig(gateway.url, session.session_token, character, player)
             async with EstuaryClient(stranger) as client:
                 with pytest.raises(EstuaryError, match="share session"):
                     await client.connect()

@@ -199,5 +199,5 @@ async def test_tools_and_callbacks_are_called() -> None:
             "http://x:99999/",
             "http://x\n",
         ):
-            body["endpoint"]["url"] = wrong  # type: ignore[index]
+            body["endpoint"]["url"] = wrong
             assert (await client.post(test, json=body)).status_code == 422
