@@ -287,7 +287,8 @@ class ServerSession:
     def revoke(self, share_id: str, *, now: float) -> bool:
         """This share is over, and with it the session if it came from there; whether it did."""
         self._now = now
-        if self._pass is None or self._pass.guest != share_id or self._gone_by is not None:
+        over = self._gone_by is not None or self._conn.state in (State.CLOSING, State.CLOSED)
+        if over or self._pass is None or self._pass.guest != share_id:
             return False
         self.tell(AuthError("The share was revoked"))
         self.leave()

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 import pytest
 
 from estuary_anyio import EstuaryClient, EstuaryConfig
@@ -25,8 +24,10 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL"),
 ]
-KEY = {"X-API-Key": "est_dev"}
-PATH = "/api/v1/characters/demo/players/ada/memories"
+
+
+def config_of(url: str, player: str) -> EstuaryConfig:
+    return EstuaryConfig(url, "est_dev", "demo", player, auto_reconnect=False)
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -53,14 +54,13 @@ async def test_requests(tmp_path: Path) -> None:
     async with house(tmp_path) as (url, process):
 
         async def write(who: int) -> None:
-            async with httpx.AsyncClient(base_url=url, headers=KEY) as client:
+            async with EstuaryClient(config_of(url, "ada")) as client:
                 for number in range(10_000):
                     content = f"writer {who} number {number}"
                     try:
-                        answer = await client.post(PATH, json={"content": content})
-                    except httpx.TransportError:
+                        await client.memory.create(content)
+                    except EstuaryError:
                         return
-                    assert answer.status_code == 200
                     acknowledged.add(content)
                     if len(acknowledged) == 60:
                         process.send_signal(signal.SIGKILL)
@@ -80,14 +80,8 @@ async def test_requests(tmp_path: Path) -> None:
 
 
 async def _contents(data: Path) -> set[str]:
-    async with house(data) as (url, _), httpx.AsyncClient(base_url=url, headers=KEY) as client:
-        found: set[str] = set()
-        while True:
-            query = {"limit": 200, "offset": len(found)}
-            page = (await client.get(PATH, params=query)).json()
-            found |= {memory["content"] for memory in page["memories"]}
-            if len(found) >= page["total"]:
-                return found
+    async with house(data) as (url, _), EstuaryClient(config_of(url, "ada")) as client:
+        return {memory.content async for memory in client.memory.iter_memories(status="active")}
 
 
 async def test_conversations(tmp_path: Path) -> None:
@@ -95,8 +89,7 @@ async def test_conversations(tmp_path: Path) -> None:
     async with house(tmp_path) as (url, process):
 
         async def talk(player: str) -> None:
-            config = EstuaryConfig(url, "est_dev", "demo", player, auto_reconnect=False)
-            async with EstuaryClient(config) as client:
+            async with EstuaryClient(config_of(url, player)) as client:
                 await client.connect()
                 for number in range(10_000):
                     thing = f"{player}{number}"
@@ -114,8 +107,7 @@ async def test_conversations(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGKILL
     async with house(tmp_path) as (url, _):
         for player in ("ada", "bea", "cleo"):
-            config = EstuaryConfig(url, "est_dev", "demo", player)
-            async with EstuaryClient(config) as client:
+            async with EstuaryClient(config_of(url, player)) as client:
                 kept = {m.source_quote async for m in client.memory.iter_memories()}
                 said = [m.content async for m in client.players.iter_messages(player)]
                 for thing in filter(lambda each: each.startswith(player), answered):

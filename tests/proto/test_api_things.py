@@ -150,3 +150,9 @@ def test_guests_stay_as_long_as_their_share() -> None:
     assert "sst" not in repr(credentials.guest("sst_b", now=0))
     credentials.turn_out("s")
     assert credentials.guest("sst_b", now=0) is None
+
+
+@pytest.mark.parametrize("head", [("<4sII", b"glTF", 1, 12), ("<4sII", b"glTF", 2, 13)])
+def test_models_that_are_none(head: tuple[str, bytes, int, int]) -> None:
+    with pytest.raises(Refusal):
+        images.model_of(Upload(struct.pack(*head), ""))

@@ -305,3 +305,9 @@ async def test_the_document_is_there_for_everybody() -> None:
         assert document["openapi"] == "3.1.0"
         assert await client.get("/openapi.json") is not None
         refused(await client.post("/openapi.json"), 404)
+
+
+async def test_a_shares_key_of_the_configuration_is_for_the_socket_alone() -> None:
+    config = ServerConfig(api_keys=("est_dev", "sst_fixed"))
+    async with gateway_client(config, headers={"X-API-Key": "sst_fixed"}) as client:
+        refused(await client.get(C), 403)

@@ -53,23 +53,16 @@ def stage(elapsed: float, seconds: float, *, rigged: bool, ending: str = "comple
     last = _FAILS_IN.get(ending, "")
     if last not in names:
         last, ending = names[-1], "completed"
-    for name, until in states:
+    shown_from = names.index("preview_ready")
+    for at, (name, until) in enumerate(states):
         if share < until:
-            begun = names.index(name)
-            shown = begun >= names.index("preview_ready")
-            return Stage(name, min(99, int(share * 100)), shown, False, False, False)
+            progress = min(99, int(share * 100))
+            return Stage(name, progress, at >= shown_from, False, False, False)
         if name == last:
-            at = names.index(last)
-            made = ending in ("completed", "rig_failed", "animation_failed")
-            return Stage(
-                ending,
-                100 if ending == "completed" else int(until * 100),
-                at >= names.index("preview_ready"),
-                made,
-                rigged and ending == "completed",
-                True,
-            )
-    raise AssertionError("the last state ends it")
+            break
+    made = ending in ("completed", "rig_failed", "animation_failed")
+    progress = 100 if ending == "completed" else int(until * 100)
+    return Stage(ending, progress, at >= shown_from, made, rigged and ending == "completed", True)
 
 
 # --- the model ----------------------------------------------------------------------------------
