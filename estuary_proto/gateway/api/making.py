@@ -53,16 +53,15 @@ def stage(elapsed: float, seconds: float, *, rigged: bool, ending: str = "comple
     last = _FAILS_IN.get(ending, "")
     if last not in names:
         last, ending = names[-1], "completed"
-    shown_from = names.index("preview_ready")
-    for at, (name, until) in enumerate(states):
+    shown_from, last_at = names.index("preview_ready"), names.index(last)
+    for at, (name, until) in enumerate(states[: last_at + 1]):
         if share < until:
             progress = min(99, int(share * 100))
             return Stage(name, progress, at >= shown_from, False, False, False)
-        if name == last:
-            break
-    made = ending in ("completed", "rig_failed", "animation_failed")
-    progress = 100 if ending == "completed" else int(until * 100)
-    return Stage(ending, progress, at >= shown_from, made, rigged and ending == "completed", True)
+    done = ending == "completed"
+    progress = 100 if done else int(states[last_at][1] * 100)
+    made = done or ending in ("rig_failed", "animation_failed")
+    return Stage(ending, progress, last_at >= shown_from, made, rigged and done, True)
 
 
 # --- the model ----------------------------------------------------------------------------------
