@@ -29,6 +29,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 def gateway() -> Iterator[dict[str, str]]:
     """A gateway in a process of its own, and the environment that leads to it."""
     command = [sys.executable, "-m", "estuary_anyio", "gateway", "--port", "0"]
+    command += ["--data", ":memory:"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().rpartition(" ")[2].strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,15 @@ def _backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+_DATA = click.option(
+    "--data",
+    envvar="ESTUARY_DATA",
+    show_envvar=True,
+    metavar="DIR",
+    help="Where what the characters know is kept; `:memory:` keeps it as long as the program "
+    "runs.  [default: the user's data directory]",
+)
+
 _PLACE = (
     click.option(
         "--url",
@@ -90,35 +101,42 @@ _PLACE = (
         metavar="ID",
         help="Who you are: a character remembers each player.  [default: me]",
     ),
+    _DATA,
 )
 
 
-def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where a conversation takes place, and who is in it."""
+def _place_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Where a conversation takes place, and who is in it: the command gets it as `place`."""
+
+    @click.pass_context
+    @wraps(command)
+    def placed(
+        context: click.Context,
+        /,
+        url: str | None,
+        api_key: str | None,
+        api_key_file: Path | None,
+        character: str | None,
+        player: str | None,
+        data: str | None,
+        **rest: Any,
+    ) -> int:
+        from .place import Place, directory, keys_in
+
+        if api_key_file is not None:
+            typed = click.core.ParameterSource.COMMANDLINE
+            if context.get_parameter_source("api_key") is typed:
+                raise click.UsageError("give --api-key or --api-key-file, not both")
+            api_key = keys_in(api_key_file)[0]
+        place = Place(url, api_key, character, player)
+        if place.embedded:
+            need("gateway", "hypercorn")
+            place = replace(place, data=directory(data))
+        return command(place=place, **rest)
+
     for option in reversed(_PLACE):
-        command = option(command)
-    return command
-
-
-def _place(
-    context: click.Context,
-    url: str | None,
-    api_key: str | None,
-    api_key_file: Path | None,
-    character: str | None,
-    player: str | None,
-) -> Place:
-    from .place import Place, keys_in
-
-    if api_key_file is not None:
-        typed = click.core.ParameterSource.COMMANDLINE
-        if context.get_parameter_source("api_key") is typed:
-            raise click.UsageError("give --api-key or --api-key-file, not both")
-        api_key = keys_in(api_key_file)[0]
-    place = Place(url, api_key, character, player)
-    if place.embedded:
-        need("gateway", "hypercorn")
-    return place
+        placed = option(placed)
+    return placed
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -192,11 +210,13 @@ def estuary() -> None:
     metavar="MESSAGES",
     help="How many messages a player may send.",
 )
+@_DATA
 def gateway(
     host: str,
     port: int,
     keys: tuple[str, ...],
     api_key_file: Path | None,
+    data: str | None,
     backend: str,
     brain: str,
     llm_url: str | None,
@@ -206,11 +226,12 @@ def gateway(
 ) -> int:
     """Serve characters on this machine, with no account and no network."""
     need("gateway", "hypercorn")
-    from .place import keys_in
+    from .place import directory, keys_in
     from .serving import serve
 
     found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
-    return serve(host, port, found, backend, brain, (llm_url, llm_model), script, limits)
+    where = directory(data)
+    return serve(host, port, found, backend, brain, (llm_url, llm_model), script, limits, where)
 
 
 @estuary.command(epilog=_EPILOG)
@@ -225,14 +246,8 @@ def gateway(
     metavar="SECONDS",
     help="How long one answer may take.",
 )
-@click.pass_context
 def chat(
-    context: click.Context,
-    url: str | None,
-    api_key: str | None,
-    api_key_file: Path | None,
-    character: str | None,
-    player: str | None,
+    place: Place,
     backend: str,
     once: str | None,
     timeout: float,
@@ -243,7 +258,6 @@ def chat(
     """
     if once is not None and not once.strip():
         raise click.UsageError("--once needs something to say")
-    place = _place(context, url, api_key, api_key_file, character, player)
     from .chat import chat as run_chat
 
     return run_chat(place, backend, once, timeout)
@@ -326,10 +340,8 @@ def _device_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="SECONDS",
     help="With --input-wav: how long to wait for an answer.  [default: 30]",
 )
-@click.pass_context
 def talk(
-    context: click.Context,
-    /,
+    place: Place,
     backend: str,
     input_device: str | int | None,
     output_device: str | int | None,
@@ -338,14 +350,12 @@ def talk(
     input_wav: Path | None,
     output_wav: Path | None,
     timeout: float | None,
-    **where: Any,
 ) -> int:
     """Talk to a character aloud, and see what both sides say.
 
     Ctrl-C interrupts the character first, and ends the program second. Ctrl-D ends it too.
     """
-    _check_ways(context, input_wav is not None)
-    place = _place(context, **where)
+    _check_ways(click.get_current_context(), input_wav is not None)
     if input_wav is not None:
         from .talk_wav import Files, talk_wav
 

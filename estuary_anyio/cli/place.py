@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from estuary_proto.config import EstuaryConfig, invalid
 
-from .exits import Exit, Stop
+from .exits import Exit, Stop, need
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 DEFAULT_PLAYER: Final = "me"
+
+MEMORY: Final = ":memory:"
+"""What `--data` says for nowhere."""
 
 _LONGEST_KEY: Final = 8192
 
@@ -27,6 +30,8 @@ class Place:
     api_key: str | None = field(default=None, repr=False)
     character: str | None = None
     player: str | None = None
+    data: Path | None = None
+    """Where an embedded gateway keeps what it knows; None is in memory."""
 
     @property
     def embedded(self) -> bool:
@@ -51,7 +56,7 @@ class Place:
         if wanted not in mind.characters:
             # Whoever is meant elsewhere by this id, here it is the offline character.
             mind = ServerConfig(characters={wanted: Character("Wren")})
-        async with serve_gateway(server=mind) as gateway:
+        async with serve_gateway(server=mind, data=self.data) as gateway:
             yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:
@@ -69,6 +74,19 @@ class Place:
                     "character", "none is named", "set ESTUARY_CHARACTER_ID or --character"
                 )
         return config
+
+
+def directory(said: str | None) -> Path | None:
+    """Where to keep what is known: as `--data` says, else where the system has such things; None
+    is in memory."""
+    if said == MEMORY:
+        return None
+    if said:
+        return Path(said)
+    need("gateway", "platformdirs")
+    import platformdirs  # Late: only who keeps something needs it.
+
+    return Path(platformdirs.user_data_dir("estuary-anyio", appauthor=False))
 
 
 def keys_in(path: Path) -> list[str]:

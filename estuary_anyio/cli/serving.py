@@ -46,9 +46,10 @@ def serve(
     llm: tuple[str | None, str | None],
     script: Path | None = None,
     limits: Mapping[str, Any] = MappingProxyType({}),
+    data: Path | None = None,
 ) -> int:
     """Run the command; `llm` is the endpoint's address and model, `limits` are the options of that
-    kind. Returns the exit status."""
+    kind, `data` is where it keeps what it knows. Returns the exit status."""
     try:
         config = GatewayConfig(
             host,
@@ -72,6 +73,7 @@ def serve(
             brain=brain,
             openai=config.openai,
             server=config.server,
+            data=data,
             report=lambda line: screen.say(one_line(line), "dim"),
         ) as gateway:
             _greet(screen, gateway)
@@ -84,6 +86,8 @@ def serve(
         return run(job, backend, lambda number: Exit.DONE)
     except Stop as stop:
         cause = stop.__cause__
+        if isinstance(cause, EstuaryError) and cause.details.get("field") == "data":
+            raise Stop(f"--{cause.message}") from cause
         if isinstance(cause, EstuaryError) and cause.details.get("field") == "port":
             text = cause.message.removeprefix("port: ").replace("port=0", "--port 0")
             raise Stop(text) from cause

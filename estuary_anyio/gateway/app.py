@@ -1,26 +1,39 @@
-"""The gateway as an ASGI application: `/socket.io/` over WebSocket, and `/health`.
+"""The gateway as an ASGI application: `/socket.io/` over WebSocket, the REST API, `/health`.
 
-A plain ASGI callable: one WebSocket route and one page need no framework, so `[gateway]` stays with
-Hypercorn alone, and the application mounts in any ASGI server. Frames go to the mind
-(`estuary_proto.gateway`); nothing is decided here.
+A plain ASGI callable: one WebSocket route and a table of others need no framework, so `[gateway]`
+stays with Hypercorn alone, and the application mounts in any ASGI server. Frames go to the mind
+(`estuary_proto.gateway`), requests to the desk (`api`); nothing is decided here.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import anyio
 
-from estuary_proto.gateway import ClientToken, MemoryStore, Registry, ServerConfig, ServerSession
+from estuary_proto.gateway import ClientToken, Guest, Registry, ServerConfig, ServerSession
+from estuary_proto.gateway.api.personas import described, performer
+from estuary_proto.models.extras import MotiveUpdated
 
+from .api.desk import Desk
+from .api.house import House
 from .link import Brain, Link, Receive, Recogniser, Send
+from .store import characters, shares
+from .store.archive import Archive
+from .store.database import Database
+from .store.moments import iso, seconds_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from estuary_proto.intents import StartAgentConversation
+    from estuary_proto.models import Character
 
 ABORT = "estuary.abort"
 """Where in a scope's state a server may leave the function that cuts the connection at once."""
@@ -28,8 +41,9 @@ ABORT = "estuary.abort"
 
 class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
-    understands what players say; `memory` is what characters know about players, shared by all
-    connections; `report` takes what a script has to say, line by line."""
+    understands what players say; `data` is the directory in which everything is kept, None keeps
+    it in memory; `clock` gives the time of day in seconds since 1970; `report` takes what a script
+    has to say, line by line."""
 
     def __init__(
         self,
@@ -37,14 +51,24 @@ class GatewayApp:
         *,
         brain: Brain | None = None,
         recogniser: Recogniser | None = None,
-        memory: MemoryStore | None = None,
+        data: Path | None = None,
+        clock: Callable[[], float] = time.time,
         report: Callable[[str], object] | None = None,
     ) -> None:
         self.config: ServerConfig = config or ServerConfig()
-        if memory is None:
-            memory = MemoryStore(self.config.max_players, self.config.max_facts)
-        self.memory = memory
         self._registry = Registry(self.config, os.urandom)
+        self._clock = clock
+        self._database = Database(data)
+        self._archive = Archive(
+            self._database, self.config, clock=clock, new_id=lambda: os.urandom(16).hex()
+        )
+        house = House(
+            self.config, self._database, self._archive, self._registry, self, brain, clock,
+            anyio.current_time, os.urandom,
+        )  # fmt: skip
+        self._desk = Desk(house)
+        self._opening = anyio.Lock()
+        self._open = False
         self._report = report
         self._brain = brain
         self._recogniser = recogniser
@@ -67,6 +91,35 @@ class GatewayApp:
             self._left = anyio.Event()
             await self._left.wait()
 
+    async def open(self) -> None:
+        """Open the database, and know the characters in it. Spurious calls are free.
+
+        Raises EstuaryError CONFIG_INVALID for a database that cannot be used.
+        """
+        async with self._opening:
+            if not self._open:
+                for model in await self._database.write(self._load):
+                    known = self.config.characters.get(model.id)
+                    greeting = known.greeting if known is not None else ""
+                    self._registry.cast[model.id] = performer(model, greeting)
+                now = self._clock()
+                at = iso(now)
+                for kept in await self._database.read(lambda db: shares.guests(db, at)):
+                    self._registry.credentials.let_in(_guest(kept, now))
+                self._open = True
+
+    def _load(self, db: sqlite3.Connection) -> list[Character]:
+        at = iso(self._clock())
+        for character_id, character in self.config.characters.items():
+            characters.add_missing(db, described(character_id, character), at)
+        return characters.every(db)
+
+    async def close(self) -> None:
+        """Close the database; what was told has been kept."""
+        await self._archive.settle()
+        await self._database.close()
+        self._open = False
+
     def close_all(self, code: int = 1001, reason: str = "going away") -> None:
         """Say goodbye to every client with this WebSocket close code."""
         for link in tuple(self._links):
@@ -80,14 +133,19 @@ class GatewayApp:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """ASGI's entry."""
         if scope["type"] == "websocket":
+            await self.open()
             await self._websocket(scope, receive, send)
         elif scope["type"] == "http":
-            status, body = self._page(scope)
-            await _answer(send, status, body, "http.response")
+            page = self._page(scope)
+            if page is not None:
+                await _answer(send, *page, "http.response")
+            else:
+                await self.open()
+                await self._desk.serve(scope, receive, send, scope.get("state", {}).get(ABORT))
         else:
-            await _lifespan(receive, send)
+            await self._lifespan(receive, send)
 
-    def _page(self, scope: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _page(self, scope: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
         path = scope["path"].rstrip("/")
         if path == "/health" and scope["method"] in ("GET", "HEAD"):
             return 200, {"status": "ok", "sessions": self.sessions}
@@ -96,7 +154,7 @@ class GatewayApp:
                 "code": 3,
                 "message": "Bad request: no WebSocket upgrade",
             }
-        return 404, {"detail": "Not found"}
+        return None
 
     async def _websocket(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -110,18 +168,20 @@ class GatewayApp:
         await send({"type": "websocket.accept"})
         session = ServerSession(
             self.config,
-            memory=self.memory,
+            memory=None,
             entropy=os.urandom,
             external=self._brain is not None,
             recogniser=self._recogniser is not None,
             registry=self._registry,
-            wall=_wall,
+            wall=lambda: iso(self._clock()),
+            keep=self._archive.keep,
         )
         abort: Callable[[], None] | None = scope.get("state", {}).get(ABORT)
         link = Link(
             session,
             receive,
             send,
+            self._archive,
             brain=self._brain,
             recogniser=self._recogniser,
             abort=abort,
@@ -132,8 +192,39 @@ class GatewayApp:
             await link.run()
         finally:
             session.receive_eof(now=anyio.current_time())  # Whatever ended it: its seat is free.
+            with anyio.CancelScope(shield=True):
+                await self._archive.settle()
             self._links.discard(link)
             self._left.set()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            kind = (await receive())["type"]
+            if kind == "lifespan.startup":
+                await self.open()
+            else:
+                await self.close()
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+
+    # --- sessions that requests concern ----------------------------------------------------
+
+    def revoke(self, share_id: str) -> int:
+        """End the sessions of this share; how many there were."""
+        return sum(link.revoke(share_id) for link in tuple(self._links))
+
+    def motive(self, character_id: str, player_id: str, motive: str) -> None:
+        """Tell the sessions of this pair what drives the character now."""
+        at = iso(self._clock())
+        told = MotiveUpdated(character_id, player_id, motive, timestamp=at)
+        for link in tuple(self._links):
+            link.tell(told, character_id, player_id)
+
+    def encounter(self, encounter_id: str, wanted: StartAgentConversation) -> None:
+        """Let those who talk to either of them hear how two characters meet."""
+        for link in tuple(self._links):
+            link.encounter(encounter_id, wanted)
 
     def _verdict(self, scope: Mapping[str, Any]) -> tuple[int, dict[str, Any] | None]:
         if scope["path"].rstrip("/") != "/socket.io":
@@ -143,8 +234,12 @@ class GatewayApp:
         return 400, _refusal(scope)
 
 
-def _wall() -> str:
-    return datetime.now(UTC).isoformat()
+def _guest(kept: shares.Kept, now: float) -> Guest:
+    """A guest from before, on this process's clock."""
+    ends = kept.expires_at
+    left = None if ends is None else anyio.current_time() + seconds_of(ends) - now
+    who = (kept.digest, kept.share_id, kept.character_id, kept.player_id)
+    return Guest(*who, left, kept.max_interactions)
 
 
 def _refusal(scope: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -162,11 +257,3 @@ async def _answer(send: Send, status: int, body: dict[str, Any], kind: str) -> N
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data))]
     await send({"type": f"{kind}.start", "status": status, "headers": headers})
     await send({"type": f"{kind}.body", "body": data})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        kind = (await receive())["type"]
-        await send({"type": f"{kind}.complete"})
-        if kind == "lifespan.shutdown":
-            return

@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from estuary_proto.events import HangUp
-from estuary_proto.gateway import AskBrain, Cut, Report, ServerSession, Transcribe
+from estuary_proto.gateway import AskBrain, Cut, Recall, Report, ServerSession, Transcribe
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+
+    from estuary_proto.intents import StartAgentConversation
+    from estuary_proto.models.base import Model
+
+    from .store.archive import Archive
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,14 +54,16 @@ class Recogniser(Protocol):
 
 
 class Link:
-    """Moves one `ServerSession`. `abort` cuts the transport, where the server below can do that;
-    `report` takes what the session's script has to say, line by line."""
+    """Moves one `ServerSession`; `archive` holds what its conversation goes on from. `abort` cuts
+    the transport, where the server below can do that; `report` takes what the session's script has
+    to say, line by line."""
 
     def __init__(
         self,
         session: ServerSession,
         receive: Receive,
         send: Send,
+        archive: Archive,
         *,
         brain: Brain | None = None,
         recogniser: Recogniser | None = None,
@@ -66,6 +73,7 @@ class Link:
         self._session = session
         self._receive = receive
         self._send = send
+        self._archive = archive
         self._brain = brain
         self._recogniser = recogniser
         self._abort = abort
@@ -89,6 +97,27 @@ class Link:
         """Say goodbye with a WebSocket close code; `run` ends when the client has left."""
         self._session.close(now=anyio.current_time(), code=code, reason=reason)
         self._settle()
+
+    def tell(self, message: Model, character_id: str, player_id: str) -> None:
+        """Send this if the session is of this pair."""
+        info = self._session.info
+        if info is not None and (info.character_id, info.player_id) == (character_id, player_id):
+            self._session.tell(message)
+            self._settle()
+
+    def encounter(self, encounter_id: str, wanted: StartAgentConversation) -> None:
+        """Let the client hear how two characters meet, if it talks to one of them."""
+        info = self._session.info
+        if info is not None and info.character_id in (wanted.agent_a_id, wanted.agent_b_id):
+            self._session.encounter(encounter_id, wanted, now=anyio.current_time())
+            self._settle()
+
+    def revoke(self, share_id: str) -> bool:
+        """End the session if it came from this share; whether it did."""
+        ended = self._session.revoke(share_id, now=anyio.current_time())
+        if ended:
+            self._settle()
+        return ended
 
     def cut(self) -> None:
         """Cut the transport without a word; a server that cannot do that hangs up with 1011."""
@@ -120,6 +149,9 @@ class Link:
         while True:
             frame = self._session.next_frame()
             self._settle_time()
+            if not self._archive.settled:
+                # Nothing is told that could still be lost.
+                await self._archive.settle()
             if frame is None:
                 self._frames = anyio.Event()
                 self._settle()  # A script may have waited for this moment.
@@ -156,6 +188,8 @@ class Link:
                 tasks.start_soon(self._ask, command)
             elif isinstance(command, Transcribe):
                 tasks.start_soon(self._transcribe, command)
+            elif isinstance(command, Recall):
+                tasks.start_soon(self._recall, command)
             elif isinstance(command, Cut):
                 self.cut()
             elif isinstance(command, Report):
@@ -200,6 +234,11 @@ class Link:
             else:
                 session.brain_done(turn, now=anyio.current_time())
         del self._asking[turn]
+        self._settle()
+
+    async def _recall(self, wanted: Recall) -> None:
+        found = await self._archive.recall(wanted.character_id, wanted.player_id)
+        self._session.recalled(found, now=anyio.current_time())
         self._settle()
 
     async def _transcribe(self, speech: Transcribe) -> None:

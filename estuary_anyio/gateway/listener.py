@@ -44,12 +44,12 @@ class Listener:
         self._app: Any = wrap_app(app, self._config.wsgi_max_body_size, "asgi")
         self._sock = sock
         self._cuts: set[Callable[[], None]] = set()
-        self._context: Any = None
+        # Now, with its imports: when descriptors have run out nothing can be imported.
+        self._context: Any = _backend().context()
 
     async def run(self) -> None:
         """Accept and serve until cancelled; connections end with it."""
         backend = _backend()
-        self._context = backend.context()
         async with anyio.create_task_group() as tasks:
             try:
                 await self._accept(backend, tasks)
@@ -102,6 +102,7 @@ class _Asyncio:
 
     @staticmethod
     def context() -> Any:
+        import hypercorn.asyncio.tcp_server  # noqa: F401 - `server` needs it
         from hypercorn.asyncio.worker_context import WorkerContext
 
         return WorkerContext(None)
@@ -139,6 +140,7 @@ class _Trio:
 
     @staticmethod
     def context() -> Any:
+        import hypercorn.trio.tcp_server  # noqa: F401 - `server` needs it
         from hypercorn.trio.worker_context import WorkerContext
 
         return WorkerContext(None)

@@ -7,6 +7,7 @@ import socket
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -14,15 +15,17 @@ import anyio
 from estuary_proto.config import invalid
 from estuary_proto.credentials import ClientCredential
 from estuary_proto.errors import ErrorCode, EstuaryError
-from estuary_proto.gateway import DEFAULT_KEY, MemoryStore, ServerConfig
+from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 
 from .app import GatewayApp
 from .openai_brain import OpenAIBrain, OpenAISettings
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from .link import Brain, Recogniser
+    from .listener import Listener
 
 _GOODBYE_WITHIN: Final = 0.5
 """Seconds that clients have to answer our close before their connections are cut."""
@@ -36,7 +39,9 @@ class GatewayConfig:
     refused beyond it: a `host` that is not loopback needs keys of its own. `brain` is "rules"
     (offline), "openai" (any compatible endpoint, see `openai`), or an object with `stream`.
     `server` holds the mind's settings; its keys and seed are set by the fields here. `recogniser`
-    understands what players say aloud; without one `server.hears` stands in for it.
+    understands what players say aloud; without one `server.hears` stands in for it. `data` is the
+    directory in which what is known is kept, and found again the next time; None keeps it in
+    memory.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +52,7 @@ class GatewayConfig:
     openai: OpenAISettings | None = None
     server: ServerConfig = field(default_factory=ServerConfig)
     recogniser: Recogniser | None = None
+    data: Path | None = None
 
     def __post_init__(self) -> None:
         if self.api_keys is None and not is_loopback(self.host):
@@ -86,7 +92,6 @@ class Gateway:
         self.port = port
         self.api_key: str = mind.api_keys[0]
         self.character_id: str = next(iter(mind.characters))
-        self.memory: MemoryStore = app.memory
         self._host = config.host
         self._app = app
 
@@ -136,6 +141,7 @@ async def serve_gateway(
     openai: OpenAISettings | None = None,
     server: ServerConfig | None = None,
     recogniser: Recogniser | None = None,
+    data: str | os.PathLike[str] | None = None,
     report: Callable[[str], object] | None = None,
 ) -> AsyncGenerator[Gateway, None]:
     """Serve a gateway for the length of the block, on asyncio or trio.
@@ -145,8 +151,9 @@ async def serve_gateway(
     get a WebSocket close 1001.
     """
     config = GatewayConfig(
-        host, port, api_keys, brain, seed, openai, server or ServerConfig(), recogniser
-    )
+        host, port, api_keys, brain, seed, openai, server or ServerConfig(), recogniser,
+        None if data is None else Path(data),
+    )  # fmt: skip
     async with _serve(config, report) as gateway:
         yield gateway
 
@@ -174,11 +181,28 @@ async def _serve(
         ) from error
 
     app = GatewayApp(
-        config.mind(), brain=_brain(config), recogniser=config.recogniser, report=report
+        config.mind(),
+        brain=_brain(config),
+        recogniser=config.recogniser,
+        data=config.data,
+        report=report,
     )
+    await app.open()
+    try:
+        async with _listening(config, app, Listener) as gateway:
+            yield gateway
+    finally:
+        with anyio.CancelScope(shield=True):
+            await app.close()
+
+
+@asynccontextmanager
+async def _listening(
+    config: GatewayConfig, app: GatewayApp, listener_type: type[Listener]
+) -> AsyncGenerator[Gateway, None]:
     failure: BaseException | None = None
     with await _listen(config.host, config.port) as sock:
-        listener = Listener(app, sock, max_message=config.server.max_payload)
+        listener = listener_type(app, sock, max_message=config.server.max_payload)
         async with anyio.create_task_group() as tasks:
             gateway = Gateway(config, app, sock.getsockname()[1])
             tasks.start_soon(listener.run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -32,6 +33,26 @@ CLOSING: Final = 2.0
 
 class NoAnswer(Exception):
     """A request that got no answer, or only a part of one; the text says why."""
+
+
+@cache
+def _whole() -> Callable[[bytes], Any]:
+    """A body in one piece, iterated without a generator: httpx's own is one, and a connection that
+    breaks leaves it to the garbage collector, which trio reports."""
+
+    class Whole(need_httpx().AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, body: bytes) -> None:
+            self._rest = [body]
+
+        def __aiter__(self) -> Whole:
+            return Whole(b"".join(self._rest))
+
+        async def __anext__(self) -> bytes:
+            if not self._rest:
+                raise StopAsyncIteration
+            return self._rest.pop()
+
+    return Whole
 
 
 def need_httpx() -> Any:
@@ -132,6 +153,7 @@ class Pool:
             timeout=None,
             extensions={"estuary_target": request.target.encode("ascii")} if own else None,
         )
+        built.stream = _whole()(request.body)
         try:
             response = await client.send(built, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from .acts import Cut, Report
-from .asking import AskBrain, StopBrain, Transcribe
+from .asking import AskBrain, Recall, StopBrain, Transcribe
 from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
-from .credentials import ClientToken
+from .credentials import ClientToken, Guest
+from .keeping import Forgotten, Kept, Learned, Recalled, Spoken
 from .memory import Fact, Memory, MemoryStore
 from .registry import Registry
 from .rules import RulesBrain
@@ -27,14 +28,21 @@ __all__ = [
     "ClientToken",
     "Cut",
     "Fact",
+    "Forgotten",
+    "Guest",
+    "Kept",
+    "Learned",
     "Memory",
     "MemoryStore",
+    "Recall",
+    "Recalled",
     "Registry",
     "Report",
     "RulesBrain",
     "Script",
     "ServerConfig",
     "ServerSession",
+    "Spoken",
     "StopBrain",
     "Transcribe",
 ]

@@ -20,15 +20,18 @@ from ..models.agents import (
     AgentTurnText,
     AgentTurnVoice,
 )
+from ..models.extras import EncounterEnd, EncounterMessage
 from ..models.session import ErrorEvent
 from .memory import Memory
 from .rules import RulesBrain, pieces
-from .voicing import Voicing
+from .voicing import Voicing, tone_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..intents import StartAgentConversation
     from ..models.base import Model
-    from .config import ServerConfig
+    from .config import Character, ServerConfig
     from .conversation import Outlet
 
 MAX_TURNS: Final = 100
@@ -40,11 +43,11 @@ BREATH: Final = 20
 """Between two turns there is a pause of so many words."""
 
 
-def problem_of(config: ServerConfig, wanted: StartAgentConversation) -> ErrorEvent | None:
+def problem_of(cast: Mapping[str, Character], wanted: StartAgentConversation) -> ErrorEvent | None:
     """Why this conversation cannot be, or None."""
     for who in (wanted.agent_a_id, wanted.agent_b_id):
-        if who not in config.characters:
-            known = ", ".join(sorted(config.characters)[:10])
+        if who not in cast:
+            known = ", ".join(sorted(cast)[:10])
             return ErrorEvent(
                 f"Unknown character {who[:80]!r}: this gateway has {known}", "unknown_agent"
             )
@@ -62,6 +65,7 @@ class AgentTalk:
     def __init__(
         self,
         config: ServerConfig,
+        cast: Mapping[str, Character],
         wanted: StartAgentConversation,
         outlet: Outlet,
         *,
@@ -69,8 +73,11 @@ class AgentTalk:
         aloud: int | None = None,
     ) -> None:
         self._agents = (wanted.agent_a_id, wanted.agent_b_id)
-        names = [config.characters[agent].name for agent in self._agents]
-        self._brains = [RulesBrain(config.seed + i, name) for i, name in enumerate(names)]
+        self._who = [cast[agent] for agent in self._agents]
+        names = [who.name for who in self._who]
+        self._brains = [
+            RulesBrain(config.seed + i, w.name, w.about) for i, w in enumerate(self._who)
+        ]
         self._memories = [Memory(config.max_facts), Memory(config.max_facts)]
         self._outlet = outlet
         self._interval = config.word_interval
@@ -134,7 +141,8 @@ class AgentTalk:
         self._chunk = 0
         self._at = self._heard_by = at
         if self._aloud is not None:
-            self._voice = Voicing("", self._aloud, now=at)
+            who = self._who[(self._turn - 1) % 2]
+            self._voice = Voicing("", self._aloud, now=at, tone=tone_of(who.voice, who.speed))
             self._voice.add(text)
             self._voice.finish()
 
@@ -164,6 +172,32 @@ class AgentTalk:
 
     def _send(self, message: Model, now: float) -> None:
         self._outlet.send(message, now=now)
+
+
+class Encounter:
+    """An encounter is told otherwise than a conversation of agents: whole turns, by "a" and "b"
+    (PROTOCOL 3). It stands between the talk and the client."""
+
+    def __init__(self, encounter_id: str, wanted: StartAgentConversation, outlet: Outlet) -> None:
+        self._id = encounter_id
+        self._a = wanted.agent_a_id
+        self._outlet = outlet
+
+    @property
+    def has_room(self) -> bool:
+        """See Outlet."""
+        return self._outlet.has_room
+
+    def send(self, message: Model, *, now: float) -> None:
+        """See Outlet."""
+        if isinstance(message, AgentTurnComplete):
+            speaker = "a" if message.agent_id == self._a else "b"
+            turn = message.turn_number - 1
+            told = EncounterMessage(self._id, speaker, turn, message.text)
+            self._outlet.send(told, now=now)
+        elif isinstance(message, AgentConversationComplete):
+            end = EncounterEnd(self._id, message.reason, message.total_turns)
+            self._outlet.send(end, now=now)
 
 
 def _opening(other: str, context: str) -> str:

@@ -25,6 +25,14 @@ class AskBrain:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """Find what `character_id` knows of `player_id`, and tell by `recalled`."""
+
+    character_id: str
+    player_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopBrain:
     """The answer to `turn` is not wanted any more."""
 
@@ -40,4 +48,4 @@ class Transcribe:
     rate: int
 
 
-Command = AskBrain | StopBrain | Transcribe
+Command = AskBrain | StopBrain | Transcribe | Recall

@@ -15,6 +15,8 @@ from .script import Script
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..models.characters import AgentAction
+
 DEFAULT_KEY: Final = "est_dev"
 """The key of a gateway that only this machine can reach."""
 
@@ -28,11 +30,20 @@ DEFAULT_FRIEND: Final = "friend"
 @dataclass(frozen=True, slots=True)
 class Character:
     """Somebody to talk to. `greeting` is spoken unasked when a session begins ("" stays silent);
-    `persona` is the system prompt of a brain that takes one."""
+    `persona` is the system prompt of a brain that takes one, `about` what it says of itself.
+
+    `actions` are what it can do besides the usual. `voice` names its voice, "" is the usual one;
+    `speed` is how fast it speaks, 1 is usual. One that is `text_only` has none.
+    """
 
     name: str
     greeting: str = ""
     persona: str = ""
+    about: str = ""
+    actions: tuple[AgentAction, ...] = ()
+    voice: str = ""
+    speed: float = 1.0
+    text_only: bool = False
 
 
 def _demo() -> Mapping[str, Character]:
@@ -49,7 +60,14 @@ def _demo() -> Mapping[str, Character]:
     )
 
 
-_SECONDS: Final = ("ping_interval", "ping_timeout", "auth_timeout")
+SCOPES: Final = (
+    "characters:read", "characters:write", "memories:read", "memories:write", "players:read",
+    "players:write", "shares:read", "shares:write", "turns:write",
+)  # fmt: skip
+"""PROTOCOL 7.1 names the two of the memories; the others are ours, after their pattern."""
+
+_SECONDS: Final = ("ping_interval", "ping_timeout", "auth_timeout", "model_seconds")
+ENDINGS: Final = ("completed", "failed", "texture_failed", "rig_failed", "animation_failed")
 _IDLE: Final = ("session_idle", "voice_idle")
 MAX_WORDS: Final = 1000
 MAX_WORD: Final = 100
@@ -76,6 +94,8 @@ class ServerConfig:
     speak stops the character. `voice` "auto" speaks answers to speech aloud, and all others while
     voice is on; "always" and "never" do what they say. `voice_terminator` ends a voice with an
     empty chunk.
+    `scopes` are those of the keys that have not all of them (PROTOCOL 7.1). A 3D model takes
+    `model_seconds` to make, and ends as `model_ending` (PROTOCOL 7.5).
     Wrong values raise `EstuaryError` CONFIG_INVALID.
     """
 
@@ -104,6 +124,9 @@ class ServerConfig:
     barge_in: bool = True
     voice: str = "auto"
     voice_terminator: bool = False
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    model_seconds: float = 10.0
+    model_ending: str = "completed"
     script: Script = field(default_factory=Script, repr=False)
 
     def __post_init__(self) -> None:
@@ -132,6 +155,7 @@ class ServerConfig:
                 raise invalid(name, f"{count!r} leaves no room", "give 1 or more")
         self._check_words()
         self._check_voice()
+        self._check_api()
         for token, player_id in self.client_tokens.items():
             if not token.startswith(END_USER):
                 raise invalid("client_tokens", "a token begins otherwise", f"write {END_USER}…")
@@ -146,6 +170,18 @@ class ServerConfig:
                 "banned_words", "there is too much of it",
                 f"{MAX_WORDS} words of {MAX_WORD} characters are the most",
             )  # fmt: skip
+
+    def _check_api(self) -> None:
+        if not set(self.scopes) <= set(self.api_keys):
+            raise invalid("scopes", "one of the keys is not in api_keys", "add it there")
+        for held in self.scopes.values():
+            unknown = sorted(set(held) - set(SCOPES))
+            if unknown:
+                raise invalid("scopes", f"there is no {unknown[0]!r}", f"give {', '.join(SCOPES)}")
+        if self.model_ending not in ENDINGS:
+            raise invalid(
+                "model_ending", f"{self.model_ending!r} is none", f"give {', '.join(ENDINGS)}"
+            )
 
     def _check_voice(self) -> None:
         if not isinstance(self.mic_rate, int) or not LOWEST <= self.mic_rate <= HIGHEST:

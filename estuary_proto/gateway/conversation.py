@@ -10,6 +10,7 @@ been heard.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..models.conversation import CameraCaptureRequest, CharacterAction, InterruptData
@@ -18,16 +19,17 @@ from ..models.session import ErrorEvent, SessionInfo
 from . import wishes
 from .abilities import Abilities
 from .asking import AskBrain, Command, StopBrain
+from .keeping import Forgotten, Learned, Spoken
 from .rules import RulesBrain, pieces
 from .speech import Speech
-from .voicing import Voicing
+from .voicing import Voicing, tone_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..models.base import Model
-    from .config import ServerConfig
-    from .memory import Fact, Memory
+    from .config import Character, ServerConfig
+    from .keeping import Kept, Recalled
     from .vision import Picture
 
 
@@ -44,14 +46,16 @@ class Outlet(Protocol):
 
 
 class Conversation:
-    """See the module. `new_id` makes message ids; `tells_memory` turns `memory_updated` on; `wall`
-    gives the time of day in ISO 8601."""
+    """See the module. `known` is what was there before. `new_id` makes message ids; `tells_memory`
+    turns `memory_updated` on; `wall` gives the time of day in ISO 8601; `keep` is told what should
+    last."""
 
     def __init__(
         self,
         config: ServerConfig,
         session: SessionInfo,
-        memory: Memory,
+        character: Character,
+        known: Recalled,
         outlet: Outlet,
         *,
         new_id: Callable[[], str],
@@ -59,17 +63,19 @@ class Conversation:
         tells_memory: bool,
         wall: Callable[[], str] = str,
         abilities: Abilities | None = None,
+        keep: Callable[[Kept], object] | None = None,
     ) -> None:
         self.commands: deque[Command] = deque()
         self._config = config
         self._session = session
-        self._character = config.characters[session.character_id]
-        self._memory = memory
+        self.character: Character = character
+        self._memory = known.memory
+        self._keep = keep
         self._outlet = outlet
         self._new_id = new_id
-        self._rules = None if external else RulesBrain(config.seed, self._character.name)
+        self._rules = None if external else RulesBrain(config.seed, character.name, character.about)
         self._tells_memory = tells_memory
-        self._history: deque[tuple[str, str]] = deque(maxlen=config.max_history)
+        self._history: deque[tuple[str, str]] = deque(known.history, maxlen=config.max_history)
         self._speech: Speech | None = None
         self._voicing: Voicing | None = None
         self._abilities = abilities or Abilities()
@@ -100,8 +106,8 @@ class Conversation:
 
     def greet(self, *, now: float, aloud: int | None = None) -> None:
         """Begin with the character's greeting, if it has one."""
-        if self._character.greeting:
-            self._recite(self._character.greeting, now, aloud, interjection=True)
+        if self.character.greeting:
+            self._recite(self.character.greeting, now, aloud, interjection=True)
 
     def text(self, text: str, *, now: float, aloud: int | None = None) -> None:
         """The player says something."""
@@ -207,19 +213,17 @@ class Conversation:
 
     def _answer(self, text: str, picture: Picture | None, now: float, aloud: int | None) -> None:
         self._interrupt("new_message", now)
-        learned = self._memory.learn(text)
         history = tuple(self._history)
         said = text if picture is None else picture.note
-        self._history.append(("user", said))
-        if learned and self._tells_memory:
-            self._outlet.send(self._news(learned), now=now)
+        self._said("user", said)
+        self._learn(text, now)
         speech = self._begin(now, paced=self._rules is not None, aloud=aloud)
         if self._rules is not None:
             speech.add(pieces(self._reply(self._rules, text, picture, now)))
             speech.finish()
         else:
             facts = tuple(fact.text for fact in self._memory)
-            self.commands.append(AskBrain(speech.turn, said, self._character, history, facts))
+            self.commands.append(AskBrain(speech.turn, said, self._driven(), history, facts))
         self.speak(now=now)
 
     def _reply(self, rules: RulesBrain, text: str, picture: Picture | None, now: float) -> str:
@@ -232,11 +236,13 @@ class Conversation:
             return wishes.LOOKING
         if picture is not None:
             more = bool(text) and not wishes.wants_a_look(text)
-            answer = rules.reply(text, self._memory, turn) if more else ""
+            answer = self._consult(rules, text, turn) if more else ""
             return f"{picture.seen} {answer}".rstrip()
-        gesture = wishes.gesture_in(text)
+        gesture = wishes.gesture_in(text) or wishes.action_in(text, self.character.actions)
         if gesture is None:
-            return rules.reply(text, self._memory, turn)
+            return self._consult(rules, text, turn)
+        if isinstance(gesture, str):
+            return gesture
         if not self._abilities.client_action:
             return f"{gesture.words} {gesture.tag}"
         action = CharacterAction(
@@ -244,6 +250,21 @@ class Conversation:
         )
         self._outlet.send(action, now=now)
         return gesture.words
+
+    def _driven(self) -> Character:
+        """The character as it is now."""
+        if not self._memory.motive:
+            return self.character
+        persona = f"{self.character.persona}\nWhat drives you now: {self._memory.motive}".strip()
+        return replace(self.character, persona=persona)
+
+    def _consult(self, rules: RulesBrain, text: str, turn: int) -> str:
+        knew = len(self._memory)
+        answer = rules.reply(text, self._memory, turn)
+        if self._keep is not None and knew and not len(self._memory):
+            who = self._session
+            self._keep(Forgotten(who.character_id, who.player_id, self._wall()))
+        return answer
 
     def _too_long(self, text: str, now: float) -> bool:
         most = min(self._config.max_text, self._config.max_reply)
@@ -293,6 +314,7 @@ class Conversation:
                 now=now,
                 interjection=interjection,
                 terminator=self._config.voice_terminator,
+                tone=tone_of(self.character.voice, self.character.speed),
             )
         self._turns += 1
         return self._speech
@@ -300,7 +322,7 @@ class Conversation:
     def _end(self) -> None:
         assert self._speech is not None
         if self._speech.spoken:
-            self._history.append(("assistant", self._speech.spoken))
+            self._said("assistant", self._speech.spoken)
         self._speech = None
         self._behind = False
 
@@ -310,8 +332,17 @@ class Conversation:
             return None
         return speech
 
-    def _news(self, learned: list[Fact]) -> MemoryUpdatedEvent:
-        who, said_at = self._session, self._wall()
+    def _said(self, role: str, text: str) -> None:
+        self._history.append((role, text))
+        if self._keep is not None:
+            who, at = self._session, self._wall()
+            self._keep(Spoken(who.character_id, who.player_id, who.conversation_id, role, text, at))
+
+    def _learn(self, text: str, now: float) -> None:
+        learned = self._memory.learn(text)
+        if not learned:
+            return
+        who, at = self._session, self._wall()
         memories = [
             MemoryData(
                 id=f"{who.session_id}-{self._turns}-{number}",
@@ -320,20 +351,29 @@ class Conversation:
                 content=fact.text,
                 memory_type=fact.kind,
                 source_conversation_id=who.conversation_id,
+                source_quote=text,
                 topic=fact.key,
-                created_at=said_at or None,
+                created_at=at or None,
             )
             for number, fact in enumerate(learned)
         ]
-        return MemoryUpdatedEvent(
-            agent_id=who.character_id,
-            player_id=who.player_id,
-            memories_extracted=len(memories),
-            facts_extracted=len(memories),
-            conversation_id=who.conversation_id,
-            new_memories=memories,
-            timestamp=said_at,
-        )
+        if self._keep is not None:
+            for memory, fact in zip(memories, learned, strict=True):
+                self._keep(Learned(memory, fact))
+        if self._tells_memory:
+            self._outlet.send(_news(who, memories, at), now=now)
+
+
+def _news(who: SessionInfo, memories: list[MemoryData], at: str) -> MemoryUpdatedEvent:
+    return MemoryUpdatedEvent(
+        agent_id=who.character_id,
+        player_id=who.player_id,
+        memories_extracted=len(memories),
+        facts_extracted=len(memories),
+        conversation_id=who.conversation_id,
+        new_memories=memories,
+        timestamp=at,
+    )
 
 
 def _clean(text: str) -> str:

@@ -7,6 +7,7 @@ shared with, and that may hold a number of sessions. One `Credentials` serves al
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -37,16 +38,31 @@ class ClientToken:
         return self.expires_at is None or now < self.expires_at
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who talks to a shared character, known by `digest_of` the token: until `expires_at`, in
+    monotonic seconds (None: as long as the share is there), with at most `quota` messages (None:
+    any number)."""
+
+    digest: str = field(repr=False)
+    share_id: str
+    character_id: str
+    player_id: str
+    expires_at: float | None = None
+    quota: int | None = None
+
+
 class Credentials:
     """See the module. `fixed` are tokens that never lapse, with their players; `entropy(n)` gives n
     random bytes."""
 
-    __slots__ = ("_entropy", "_fixed", "_minted")
+    __slots__ = ("_entropy", "_fixed", "_guests", "_minted")
 
     def __init__(self, entropy: Callable[[int], bytes], fixed: Mapping[str, str]) -> None:
         self._entropy = entropy
         self._fixed = dict(fixed)
         self._minted: dict[str, ClientToken] = {}
+        self._guests: dict[str, Guest] = {}
 
     def mint(self, player_id: str, lifetime: float, *, now: float) -> ClientToken:
         """A new token for this player, good for `lifetime` seconds.
@@ -73,12 +89,35 @@ class Credentials:
         """Forget this token; sessions that hold it stay until it would have lapsed."""
         self._minted.pop(token, None)
 
+    def let_in(self, guest: Guest) -> None:
+        """From now on this guest may come in."""
+        self._guests[guest.digest] = guest
+
+    def guest(self, token: str, *, now: float) -> Guest | None:
+        """The guest with this token, if there is one and the time is not up."""
+        found = self._guests.get(digest_of(token))
+        if found is None or found.expires_at is None or now < found.expires_at:
+            return found
+        del self._guests[found.digest]
+        return None
+
+    def turn_out(self, share_id: str) -> None:
+        """The guests of this share may not come in any more."""
+        gone = [guest.digest for guest in self._guests.values() if guest.share_id == share_id]
+        for digest in gone:
+            del self._guests[digest]
+
     def find(self, token: str, *, now: float) -> ClientToken | None:
         """The token, if it is known and good."""
         if token in self._fixed:
             return ClientToken(token, self._fixed[token])
         found = self._minted.get(token)
         return found if found is not None and found.holds(now) else None
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a guest's token: enough to know it again, not to use it."""
+    return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def check_player(name: str, player_id: object) -> None:

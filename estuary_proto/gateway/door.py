@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from .credentials import END_USER, MAX_ID, SHARE, share_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..intents import Authenticate
-    from .config import ServerConfig
-    from .credentials import Credentials
+    from .config import Character, ServerConfig
+    from .credentials import Credentials, Guest
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
     """Who came in. `expires_at` is when the credential lapses, in monotonic seconds; `share` is the
-    name of the share token that it came with."""
+    name of the share token that it came with, `guest` the one it was opened for, `quota` what such
+    a guest may say."""
 
     player_id: str
     expires_at: float | None = None
     share: str = ""
+    guest: str = ""
+    quota: int | None = None
 
 
 def presents_credentials(auth: dict[str, object]) -> bool:
@@ -30,12 +35,20 @@ def presents_credentials(auth: dict[str, object]) -> bool:
 
 
 def admission(
-    config: ServerConfig, credentials: Credentials, who: Authenticate, *, now: float
+    config: ServerConfig,
+    credentials: Credentials,
+    who: Authenticate,
+    *,
+    now: float,
+    cast: Mapping[str, Character] | None = None,
 ) -> Pass | str:
     """The pass of `who`, or why there is none, for people. No key is ever in that answer."""
     offered = who.client_token or who.api_key or who.token
     if not offered:
         return "No credentials: send api_key"
+    guest = credentials.guest(offered, now=now) if offered.startswith(SHARE) else None
+    if guest is not None:
+        return _guest(guest, who)
     found = credentials.find(offered, now=now) if offered.startswith(END_USER) else None
     if found is not None:
         if who.player_id not in ("", found.player_id):
@@ -48,12 +61,33 @@ def admission(
         return "The client token is unknown or has lapsed"
     else:
         return "Invalid API key"
-    if who.character_id not in config.characters:
-        known = ", ".join(sorted(config.characters)[:10])
+    cast = config.characters if cast is None else cast
+    if who.character_id not in cast:
+        known = ", ".join(sorted(cast)[:10])
         return f"Unknown character {who.character_id[:80]!r}: this gateway has {known}"
     if not entry.player_id.strip() or len(entry.player_id) > MAX_ID:
         return f"player_id must be 1 to {MAX_ID} characters and not blank"
     return entry
+
+
+def renewed(
+    config: ServerConfig, credentials: Credentials, entry: Pass, token: str, *, now: float
+) -> Pass | None:
+    """The pass of who came in with `entry` and shows this new token; None if it is not good."""
+    if entry.expires_at is None and knows(config, token):
+        return entry
+    found = credentials.find(token, now=now)
+    if found is None or found.player_id != entry.player_id:
+        return None
+    return replace(entry, expires_at=found.expires_at)
+
+
+def _guest(guest: Guest, who: Authenticate) -> Pass | str:
+    if who.player_id not in ("", guest.player_id):
+        return "The share session is another player's"
+    if who.character_id != guest.character_id:
+        return "The share session is for another character"
+    return Pass(guest.player_id, guest.expires_at, guest=guest.share_id, quota=guest.quota)
 
 
 def knows(config: ServerConfig, key: str) -> bool:

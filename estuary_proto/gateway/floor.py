@@ -117,7 +117,8 @@ class Floor:
     def aloud(self, *, heard: bool = False) -> int | None:
         """At how many Hz an answer, to what was `heard` or not, is spoken; None: only written."""
         policy = self._config.voice
-        if policy == "never" or not self._abilities.speaker:
+        silent = policy == "never" or self._talk.character.text_only
+        if silent or not self._abilities.speaker:
             return None
         return self._abilities.rate if heard or policy == "always" or self.mic.on else None
 

@@ -48,7 +48,7 @@ class Moderation:
 
 
 class Limits:
-    """The limits of one session of `player_id`."""
+    """The limits of one session of `player_id`; its own `quota` counts before that of all."""
 
     def __init__(
         self,
@@ -58,8 +58,10 @@ class Limits:
         player_id: str,
         *,
         now: float,
+        quota: int | None = None,
     ) -> None:
         self._config = config
+        self._quota = config.quota if quota is None else quota
         self._registry = registry
         self._moderation = moderation
         self._player_id = player_id
@@ -111,7 +113,7 @@ class Limits:
             level = "terminated" if self._warned else "warning"
             self._warned = True
             return ModerationWarning(level, "A word in your message is not welcome here")
-        limit = self._config.quota
+        limit = self._quota
         if limit is None:
             return None
         used = self._registry.used(self._player_id)

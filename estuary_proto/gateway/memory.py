@@ -34,9 +34,11 @@ class Fact:
 class Memory:
     """What one character knows about one player; at most `limit` facts, the oldest go first."""
 
-    __slots__ = ("_facts", "_limit")
+    __slots__ = ("__weakref__", "_facts", "_limit", "motive")
 
     def __init__(self, limit: int = 200) -> None:
+        self.motive: str = ""
+        """What drives the character towards the player now, "" for nothing in particular."""
         self._facts: dict[str, Fact] = {}
         self._limit = limit
 
@@ -44,11 +46,19 @@ class Memory:
         """Keep the facts in `text`; returns those that were new or changed."""
         fresh = [fact for fact in learn(text) if self._facts.get(fact.key) != fact]
         for fact in fresh:
-            self._facts.pop(fact.key, None)
-            self._facts[fact.key] = fact
-            if len(self._facts) > self._limit:
-                del self._facts[next(iter(self._facts))]
+            self.put(fact)
         return fresh
+
+    def put(self, fact: Fact) -> None:
+        """Keep this fact, in the place of what was known under its key."""
+        self._facts.pop(fact.key, None)
+        self._facts[fact.key] = fact
+        if len(self._facts) > self._limit:
+            del self._facts[next(iter(self._facts))]
+
+    def drop(self, key: str) -> None:
+        """Forget what is known under this key."""
+        self._facts.pop(key, None)
 
     def get(self, key: str) -> Fact | None:
         """The fact about `key`, if one is known."""

@@ -10,16 +10,18 @@ from .credentials import Credentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import ServerConfig
+    from .config import Character, ServerConfig
 
 
 class Registry:
     """See the module; one for each gateway, on one monotonic clock."""
 
-    __slots__ = ("_players", "_seats", "_used", "connections", "credentials", "joins")
+    __slots__ = ("_players", "_seats", "_used", "cast", "connections", "credentials", "joins")
 
     def __init__(self, config: ServerConfig, entropy: Callable[[int], bytes]) -> None:
         self.credentials: Credentials = Credentials(entropy, config.client_tokens)
+        self.cast: dict[str, Character] = dict(config.characters)
+        """Who can be talked to, by id."""
         self.joins: int = 0
         """How many clients have asked to come in."""
         self.connections: int = 0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..events import AckSettled
     from ..models.base import Model
     from .acts import Act
+    from .asking import Recall
     from .script import Script
 
 ACK_WITHIN = 10.0
@@ -79,7 +80,7 @@ class Rehearsal:
     """See the module. `commands` are for whoever moves the session."""
 
     def __init__(self, script: Script, host: Host) -> None:
-        self.commands: deque[Cut | Report] = deque()
+        self.commands: deque[Cut | Report | Recall] = deque()
         self._name = script.name
         self._host = host
         self._runner = ScriptRunner(script)

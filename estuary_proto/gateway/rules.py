@@ -40,12 +40,14 @@ class _Moment:
 
 
 class RulesBrain:
-    """A conversation partner made of rules; `name` is who it says it is."""
+    """A conversation partner made of rules; `name` is who it says it is, `about` what it says of
+    itself."""
 
-    __slots__ = ("_orders", "_seed", "name")
+    __slots__ = ("_orders", "_seed", "about", "name")
 
-    def __init__(self, seed: int = 0, name: str = "Wren") -> None:
+    def __init__(self, seed: int = 0, name: str = "Wren", about: str = "") -> None:
         self.name: str = name
+        self.about: str = about
         self._seed = seed
         self._orders: dict[Sequence[str], list[str]] = {}
 
@@ -87,6 +89,11 @@ def _recall(key: str) -> _Answer:
 def _my_name(moment: _Moment) -> str:
     fact = moment.memory.get("name")
     return fact.text if fact is not None else moment.say(lines.UNKNOWN_NAME)
+
+
+def _who_are_you(moment: _Moment) -> str:
+    brain = moment.brain
+    return f"I'm {brain.name}. {brain.about}" if brain.about else moment.say(lines.WHO_ARE_YOU)
 
 
 def _favourite(moment: _Moment) -> str:
@@ -225,7 +232,7 @@ _SPEC: Final[tuple[tuple[str, _Answer], ...]] = (
     (r"", _taught),
     (r"\b(?:tell|say|know|read)\b.{0,60}\bstory\b|^(?:a |another )?story\b", _plain(lines.STORIES)),
     (r"\bjoke\b|\bmake me laugh\b|\bsomething funny\b", _plain(lines.JOKES)),
-    (r"\b(?:who|what) are you\b|\byour name\b|\babout yourself\b", _plain(lines.WHO_ARE_YOU)),
+    (r"\b(?:who|what) are you\b|\byour name\b|\babout yourself\b", _who_are_you),
     (
         r"\bhow (?:are|do) you (?:doing|feel|feeling|today)\b|\bhow are you\b"
         r"|\bhow's it going\b|\bwhat's up\b",

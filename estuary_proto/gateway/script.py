@@ -22,6 +22,7 @@ something, or where one about `joining` refuses.
 | `{event: NAME, nth: N}` | at the N-th of them; of `joining` and `connected` the N-th of the gateway |
 | `{text: {equals \\| contains \\| matches: …}, nth: N}` | at a text; `*` in `matches` is any run of characters; case does not count |
 | `{after: SECONDS}` | so long after `connected` |
+| `{request: GLOB, nth: N}` | at a request of the REST API; see `script_requests` for its acts |
 
 | do | does |
 |---|---|
@@ -58,11 +59,13 @@ from ..errors import ErrorCode, EstuaryError
 from ..messages import TO_SERVER
 from .acts import Refuse, Say
 from .script_acts import Problem, known, number, read_acts, text_of
+from .script_requests import REQUEST, read_request_acts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .acts import Act
+    from .script_requests import RequestAct
 
 MAX_RULES: Final = 1000
 MAX_PATTERN: Final = 1000
@@ -104,6 +107,7 @@ class Rule:
     when: When
     acts: tuple[Act, ...]
     instead: bool = False
+    requests: tuple[RequestAct, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,9 @@ def _rule(place: int, plain: object) -> Rule:
         raise Problem("rule", "it is no mapping", "write {when: …, do: …}")
     known(plain, ("when", "do", "instead"), "rule")
     when = _when(plain.get("when"))
+    if when.event == REQUEST:
+        known(plain, ("when", "do"), "rule")
+        return Rule(place, when, (), requests=read_request_acts(plain.get("do")))
     acts = read_acts(plain.get("do"), joining=when.event == JOINING)
     kind = Refuse if when.event == JOINING else Say
     instead = plain.get("instead")
@@ -169,14 +176,19 @@ def _when(plain: object) -> When:
         return When(_event(plain))
     if not isinstance(plain, dict):
         raise Problem("when", "it is missing or no trigger", "try `when: connected`")
-    triggers = [key for key in ("event", "text", "after") if key in plain]
+    triggers = [key for key in ("event", "text", "after", REQUEST) if key in plain]
     if len(triggers) != 1:
-        raise Problem("when", "it needs one of event, text, after", "try {event: connected}")
+        raise Problem(
+            "when", "it needs one of event, text, after, request", "try {event: connected}"
+        )
     if triggers == ["after"]:
         known(plain, ("after",), "when")
         return When(AFTER, seconds=number(plain["after"], "when.after", 0, MAX_SECONDS))
     known(plain, (triggers[0], "nth"), "when")
     nth = _nth(plain)
+    if triggers == [REQUEST]:
+        line = text_of(plain[REQUEST], f"when.{REQUEST}", MAX_PATTERN).casefold()
+        return When(REQUEST, nth, "matches", line)
     if triggers == ["event"]:
         return When(_event(plain["event"]), nth)
     compared = plain["text"]

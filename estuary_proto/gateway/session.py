@@ -9,13 +9,13 @@
 The rules brain answers by itself; with `external=True` whoever moves the session is asked by
 `AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`; with `recogniser=True` it is
 asked by `Transcribe` and tells by `heard` and `hearing_failed`. A script in the configuration
-decides over all of it (`rehearsal`). Nothing that a client sends raises.
+decides over all of it (`rehearsal`). Without a `memory` whoever moves it is asked by `Recall` and
+tells by `recalled`; `keep` is told what should be kept. Nothing that a client sends raises.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import intents
@@ -37,9 +37,11 @@ from ..states import Role, State
 from ..timers import Deadline, Timer, earlier
 from . import agents, door, unsupported
 from .abilities import abilities_of
-from .agents import AgentTalk
+from .agents import AgentTalk, Encounter
+from .asking import Recall
 from .conversation import Conversation
 from .floor import Floor
+from .keeping import Recalled
 from .limits import Limits, Moderation
 from .registry import Registry
 from .rehearsal import ACK_WITHIN, Rehearsal
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from .acts import Cut, Report
     from .asking import Command
     from .config import ServerConfig
+    from .keeping import Kept
     from .memory import MemoryStore
 
 MAX_WAITING: Final = 100
@@ -69,17 +72,20 @@ class ServerSession:
         self,
         config: ServerConfig,
         *,
-        memory: MemoryStore,
+        memory: MemoryStore | None,
         entropy: Callable[[int], bytes],
         external: bool = False,
         recogniser: bool = False,
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
+        keep: Callable[[Kept], object] | None = None,
     ) -> None:
         self._config = config
         self._registry = registry if registry is not None else Registry(config, entropy)
         self._wall = wall
         self._store = memory
+        self._keep = keep
+        self._entering: intents.Authenticate | None = None
         self._entropy = entropy
         self._external = external
         self._recogniser = recogniser
@@ -270,6 +276,24 @@ class ServerSession:
             self._floor.mic.failed(turn, message, now=now)
             self._settle()
 
+    def recalled(self, found: Recalled, *, now: float) -> None:
+        """What a `Recall` asked for: with it the session begins."""
+        self._now = now
+        who, self._entering = self._entering, None
+        if who is not None and self._gone_by is None and self._waits_to_enter:
+            self._enter(who, found)
+            self._settle()
+
+    def revoke(self, share_id: str, *, now: float) -> bool:
+        """This share is over, and with it the session if it came from there; whether it did."""
+        self._now = now
+        over = self._gone_by is not None or self._conn.state in (State.CLOSING, State.CLOSED)
+        if over or self._pass is None or self._pass.guest != share_id:
+            return False
+        self.tell(AuthError("The share was revoked"))
+        self.leave()
+        return True
+
     # --- an outlet for the conversation ----------------------------------------------------
 
     @property
@@ -385,8 +409,12 @@ class ServerSession:
         self._rehearsal.run(now=self._now)
         if self._knocking is not None and not self._rehearsal.holds_the_door:
             who, self._knocking = self._knocking, None
-            if self._gone_by is None and self._conn.state in (State.JOINING, State.JOINED):
+            if self._gone_by is None and self._waits_to_enter:
                 self._decide(who)
+
+    @property
+    def _waits_to_enter(self) -> bool:
+        return self._conn.state in (State.JOINING, State.JOINED)
 
     def _silence(self) -> None:
         if self._floor is not None:
@@ -423,7 +451,8 @@ class ServerSession:
             self._knocking = who
 
     def _decide(self, who: intents.Authenticate) -> None:
-        found = door.admission(self._config, self._registry.credentials, who, now=self._now)
+        known, cast = self._registry.credentials, self._registry.cast
+        found = door.admission(self._config, known, who, now=self._now, cast=cast)
         if isinstance(found, door.Pass):
             self._admit(who, found)
         elif self.joining:
@@ -439,24 +468,31 @@ class ServerSession:
             self.leave()
             return
         self._pass = found
-        info = SessionInfo(self._new_id(), self._new_id(), who.character_id, found.player_id)
+        if self._store is None:
+            self._entering = who
+            self._rehearsal.commands.append(Recall(who.character_id, found.player_id))
+        else:
+            self._enter(who, Recalled(self._store.of(who.character_id, found.player_id)))
+
+    def _enter(self, who: intents.Authenticate, known: Recalled) -> None:
+        assert self._pass is not None  # It was admitted.
+        character = self._registry.cast.get(who.character_id)
+        if character is None:  # Deleted in the meantime.
+            return self._decide(who)
+        player_id, talk_id = self._pass.player_id, known.conversation_id or self._new_id()
+        info = SessionInfo(self._new_id(), talk_id, who.character_id, player_id)
         self._conn.submit(Admit(info) if self.joining else info, now=self._now)
         self._registry.connections += 1
         self._limits = Limits(
-            self._config, self._registry, self._moderation, found.player_id, now=self._now
-        )
+            self._config, self._registry, self._moderation, player_id,
+            now=self._now, quota=self._pass.quota,
+        )  # fmt: skip
         abilities = abilities_of(who)
         self._talk = Conversation(
-            self._config,
-            info,
-            self._store.of(who.character_id, found.player_id),
-            self,
-            new_id=self._new_id,
-            external=self._external,
-            tells_memory=who.realtime_memory,
-            wall=self._wall,
-            abilities=abilities,
-        )
+            self._config, info, character, known, self,
+            new_id=self._new_id, external=self._external, tells_memory=who.realtime_memory,
+            wall=self._wall, abilities=abilities, keep=self._keep,
+        )  # fmt: skip
         self._floor = Floor(self._config, abilities, self._talk, self, recogniser=self._recogniser)
         self._floor.greet(now=self._now)
         self._rehearsal.began(now=self._now, number=self._registry.connections)
@@ -470,7 +506,7 @@ class ServerSession:
     def _handle(self, message: Model) -> tuple[Any, ...]:
         """Do what the client asks; returns what its acknowledgement says."""
         if self._floor is None or self._limits is None:
-            if isinstance(message, intents.Authenticate) and not self.joining:
+            if isinstance(message, intents.Authenticate) and not self.joining and not self._pass:
                 self._knock(message)
             return ()
         self._limits.heard(message, now=self._now)
@@ -495,17 +531,31 @@ class ServerSession:
             self.send(answer, now=now)
         return ()
 
-    def _start_agents(self, wanted: intents.StartAgentConversation) -> None:
+    def encounter(
+        self, encounter_id: str, wanted: intents.StartAgentConversation, *, now: float
+    ) -> None:
+        """Two characters meet, and the client hears of it, if its session stands."""
+        self._now = now
+        if self._floor is not None and self._gone_by is None and self._closed is None:
+            self._start_agents(wanted, Encounter(encounter_id, wanted, self))
+            self._settle()
+
+    def _start_agents(
+        self, wanted: intents.StartAgentConversation, outlet: Encounter | None = None
+    ) -> None:
         """Two characters talk; those who talked before have stopped."""
-        problem = agents.problem_of(self._config, wanted)
+        cast = self._registry.cast
+        problem = agents.problem_of(cast, wanted)
         if problem is not None:
             self.send(problem, now=self._now)
             return
         if self._agents is not None:
             self._agents.stop(now=self._now)
         assert self._floor is not None  # There is a session.
-        aloud = self._floor.aloud(heard=True)
-        self._agents = AgentTalk(self._config, wanted, self, now=self._now, aloud=aloud)
+        aloud = None if outlet else self._floor.aloud(heard=True)
+        self._agents = AgentTalk(
+            self._config, cast, wanted, outlet or self, now=self._now, aloud=aloud
+        )
         self._agents.speak(now=self._now)
 
     # --- limits ----------------------------------------------------------------------------
@@ -543,10 +593,7 @@ class ServerSession:
     def _renew(self, token: str) -> dict[str, Any]:
         """What the acknowledgement of a renewal says (PROTOCOL 1.6)."""
         assert self._pass is not None
-        if self._pass.expires_at is None and door.knows(self._config, token):
-            return {"ok": True}
-        found = self._registry.credentials.find(token, now=self._now)
-        if found is None or found.player_id != self._pass.player_id:
-            return {"ok": False}
-        self._pass = replace(self._pass, expires_at=found.expires_at)
-        return {"ok": True}
+        known = self._registry.credentials
+        renewed = door.renewed(self._config, known, self._pass, token, now=self._now)
+        self._pass = renewed or self._pass
+        return {"ok": renewed is not None}

@@ -64,13 +64,30 @@ def _pcm(samples: list[float]) -> bytes:
     return pack(f"<{len(samples)}h", *map(round, samples))
 
 
-def sound(word: str, rate: int) -> bytes:
+class Tone(NamedTuple):
+    """How somebody sounds: pitches times `shift`, and so many times as fast."""
+
+    shift: float = 1.0
+    speed: float = 1.0
+
+
+def tone_of(voice: str, speed: float = 1.0) -> Tone:
+    """The tone of the voice with this name: half an octave up or down, "" is as it is."""
+    steps = crc32(voice.encode()) % 13 - 6 if voice else 0
+    return Tone(2 ** (steps / 12), speed)
+
+
+USUAL: Final = Tone()
+
+
+def sound(word: str, rate: int, tone: Tone = USUAL) -> bytes:
     """`word` and the pause behind it, as PCM16 mono at `rate` Hz; always the same."""
-    made = note(rate, PITCHES[crc32(word.encode()) % len(PITCHES)])
+    made = note(rate, PITCHES[crc32(word.encode()) % len(PITCHES)] * tone.shift)
     letters = min(LETTERS, sum(map(str.isalnum, word)))
-    held = max(0, 2 * int(rate * LETTER * letters) - len(made.rise) - len(made.fall))
+    pace = rate / tone.speed
+    held = max(0, 2 * int(pace * LETTER * letters) - len(made.rise) - len(made.fall))
     body = made.period * (held // len(made.period))
-    pause = bytes(2 * int(rate * PAUSES.get(word[-1], PAUSES[""])))
+    pause = bytes(2 * int(pace * PAUSES.get(word[-1], PAUSES[""])))
     return made.rise + body + made.fall + pause if letters else pause
 
 
@@ -83,8 +100,8 @@ class Voicing:
     """
 
     __slots__ = (
-        "_chunks", "_ends_at", "_left", "_pcm", "_rest", "_size", "_tags", "_terminator", "_words",
-        "complete", "interjection", "message_id", "over", "rate",
+        "_chunks", "_ends_at", "_left", "_pcm", "_rest", "_size", "_tags", "_terminator", "_tone",
+        "_words", "complete", "interjection", "message_id", "over", "rate",
     )  # fmt: skip
 
     def __init__(
@@ -95,7 +112,9 @@ class Voicing:
         now: float,
         interjection: bool = False,
         terminator: bool = False,
+        tone: Tone = USUAL,
     ) -> None:
+        self._tone = tone
         self.message_id: str = message_id
         self.rate: int = rate
         self.interjection: bool = interjection
@@ -133,7 +152,7 @@ class Voicing:
     def _fill(self) -> None:
         """Have more than a chunk: while the last words are unknown, what is kept may be final."""
         while self._words and len(self._pcm) <= self._size:
-            made = sound(self._words.popleft(), self.rate)[: self._left]
+            made = sound(self._words.popleft(), self.rate, self._tone)[: self._left]
             self._left -= len(made)
             self._pcm += made
 

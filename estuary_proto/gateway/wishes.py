@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from ..models.characters import ActionParameter, AgentAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,45 @@ def gesture_in(text: str) -> Gesture | None:
     """The gesture that `text` asks for: nothing else may stand in it."""
     found = _GESTURE.search(" ".join(text[:200].split()))
     return GESTURES[found["name"].lower()] if found is not None else None
+
+
+def action_in(text: str, actions: Sequence[AgentAction]) -> Gesture | str | None:
+    """The action of the character that `text` asks for: its name at the beginning, and behind it
+    what it should be done with. A text says what is missing for it."""
+    said = " ".join(text[:500].split())
+    for action in actions:
+        words = re.escape(" ".join(re.split(r"[\s_-]+", action.name.strip())))
+        found = re.search(rf"{_POLITE}{words}\b(?P<rest>.*)", said, re.I)
+        if found is not None:
+            rest = _BEFORE.sub("", found["rest"]).strip(" .!?,")
+            return _performed(action, rest)
+    return None
+
+
+_BEFORE: Final = re.compile(r"^\s*(?:(?:to|the|at|in|on|a|an|with|for)\s+)*", re.I)
+
+
+def _performed(action: AgentAction, rest: str) -> Gesture | str:
+    numbers = re.findall(r"-?\d+(?:\.\d+)?", rest)
+    arguments: dict[str, Any] = {}
+    for parameter in action.parameters:
+        value = _argument(parameter, rest, numbers)
+        if value is not None:
+            arguments[parameter.name] = value
+        elif parameter.required:
+            return f"I'd love to {action.name}. Which {parameter.name} do you have in mind?"
+    return Gesture(action.name, "Here you go!", arguments)
+
+
+def _argument(parameter: ActionParameter, rest: str, numbers: list[str]) -> Any:
+    if parameter.type == "boolean":
+        return not re.match(r"(?:no|not|without|off)\b", rest, re.I)
+    if parameter.type in ("integer", "number"):
+        number = numbers.pop(0) if numbers else None
+        if number is None or parameter.type == "number":
+            return None if number is None else float(number)
+        return int(float(number))
+    return rest or None
 
 
 def wants_a_look(text: str) -> bool:

@@ -28,6 +28,7 @@ def clean_environment() -> dict[str, str]:
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
         kept.pop(name, None)
     kept["PYTHONPATH"] = str(ROOT)
+    kept["ESTUARY_DATA"] = ":memory:"  # Nothing of a test is found again in the next.
     kept["PYTHONIOENCODING"] = "utf-8"
     return kept
 

@@ -23,6 +23,7 @@ from wsproto.events import (
 from estuary_proto.connection import Connection
 from estuary_proto.events import AckSettled, Closed, HangUp, Ready, Settled
 from estuary_proto.gateway import (
+    Kept,
     MemoryStore,
     Registry,
     ServerConfig,
@@ -43,7 +44,7 @@ class Pair:
     """Moves frames between a client's `Connection` and a `ServerSession`, and keeps the time.
 
     What the client is told collects in `events`, what it is sent in `frames`. A client that is not
-    `reading` takes no frames.
+    `reading` takes no frames. One that `recalls` has no memory at hand, and asks for it.
     """
 
     def __init__(
@@ -57,18 +58,21 @@ class Pair:
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
         now: float = 100.0,
+        recalls: bool = False,
+        keep: Callable[[Kept], object] | None = None,
     ) -> None:
         numbers = count()
         self.now = now
         self.config = config or ServerConfig()
         self.server = ServerSession(
             self.config,
-            memory=MemoryStore() if memory is None else memory,
+            memory=None if recalls else MemoryStore() if memory is None else memory,
             entropy=lambda size: next(numbers).to_bytes(size, "big"),
             external=external,
             recogniser=recogniser,
             registry=registry,
             wall=wall,
+            keep=keep,
         )
         self.client = Connection(Role.CLIENT, auth=auth)
         self.events: list[Any] = []

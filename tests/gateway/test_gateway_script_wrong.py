@@ -38,9 +38,9 @@ WRONG_WHEN: dict[str, tuple[Any, str]] = {
     "no name": ({"event": 7}, "when: there is no event 7"),
     "two": (
         {"event": "text", "after": 1},
-        "when: it needs one of event, text, after; try {event: connected}",
+        "when: it needs one of event, text, after, request; try {event: connected}",
     ),
-    "empty": ({}, "when: it needs one of event, text, after"),
+    "empty": ({}, "when: it needs one of event, text, after, request"),
     "nth of after": ({"after": 1, "nth": 2}, "when: there is no 'nth'; it may have after"),
     "after text": ({"after": "x"}, "when.after: 'x' is no number; give 0 to 86400"),
     "after true": ({"after": True}, "when.after: True is no number"),

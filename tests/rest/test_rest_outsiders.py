@@ -1,0 +1,39 @@
+"""An outsider judges the gateway's API: schemathesis, by `/openapi.json` alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# No schema says which bytes are a picture or a model.
+CONFIG = """
+[[operations]]
+include-operation-id = ["from_image", "set_avatar", "set_model_file"]
+checks.positive_data_acceptance.enabled = false
+"""
+OPERATIONS = 38
+
+
+def test_schemathesis_finds_nothing(gateway: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("schemathesis")
+    (tmp_path / "st.toml").write_text(CONFIG)
+    key = gateway["ESTUARY_API_KEY"]
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "--config-file", "st.toml", "run",
+        f"{gateway['ESTUARY_SERVER_URL']}/openapi.json", "-H", f"X-API-Key: {key}",
+        "-H", f"Authorization: Bearer {key}", "--phases", "coverage,fuzzing,stateful",
+        "-n", "5", "--no-color", "--continue-on-failure", "--generation-deterministic",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONWARNINGS": "default"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert f"Tested: {OPERATIONS}" in done.stdout
