@@ -15,7 +15,14 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from estuary_proto.gateway import ClientToken, MemoryStore, Registry, ServerConfig, ServerSession
+from estuary_proto.gateway import (
+    ClientToken,
+    MemoryStore,
+    Outside,
+    Registry,
+    ServerConfig,
+    ServerSession,
+)
 
 from .link import Brain, Link, Receive, Recogniser, Send
 
@@ -113,7 +120,7 @@ class GatewayApp:
             memory=self.memory,
             entropy=os.urandom,
             external=self._brain is not None,
-            recogniser=self._recogniser is not None,
+            outside=Outside(recogniser=self._recogniser is not None),
             registry=self._registry,
             wall=_wall,
         )

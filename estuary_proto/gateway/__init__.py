@@ -9,7 +9,16 @@
 from __future__ import annotations
 
 from .acts import Cut, Report
-from .asking import AskBrain, StopBrain, Transcribe
+from .asking import (
+    AskBrain,
+    Follow,
+    Outside,
+    Say,
+    StopBrain,
+    StopFollowing,
+    StopSaying,
+    Transcribe,
+)
 from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
 from .credentials import ClientToken
 from .memory import Fact, Memory, MemoryStore
@@ -27,14 +36,19 @@ __all__ = [
     "ClientToken",
     "Cut",
     "Fact",
+    "Follow",
     "Memory",
     "MemoryStore",
+    "Outside",
     "Registry",
     "Report",
     "RulesBrain",
+    "Say",
     "Script",
     "ServerConfig",
     "ServerSession",
     "StopBrain",
+    "StopFollowing",
+    "StopSaying",
     "Transcribe",
 ]

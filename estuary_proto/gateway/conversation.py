@@ -20,7 +20,7 @@ from .abilities import Abilities
 from .asking import AskBrain, Command, StopBrain
 from .rules import RulesBrain, pieces
 from .speech import Speech
-from .voicing import Voicing
+from .voices import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .config import ServerConfig
     from .memory import Fact, Memory
     from .vision import Picture
+    from .voicing import Voicing
 
 
 class Outlet(Protocol):
@@ -45,7 +46,7 @@ class Outlet(Protocol):
 
 class Conversation:
     """See the module. `new_id` makes message ids; `tells_memory` turns `memory_updated` on; `wall`
-    gives the time of day in ISO 8601."""
+    gives the time of day in ISO 8601; with `voices` somebody outside speaks."""
 
     def __init__(
         self,
@@ -59,8 +60,11 @@ class Conversation:
         tells_memory: bool,
         wall: Callable[[], str] = str,
         abilities: Abilities | None = None,
+        voices: bool = False,
     ) -> None:
         self.commands: deque[Command] = deque()
+        self.voices: Voices = Voices(self.commands, external=voices, characters=config.characters)
+        """Who speaks, here and when characters talk to each other."""
         self._config = config
         self._session = session
         self._character = config.characters[session.character_id]
@@ -199,7 +203,7 @@ class Conversation:
 
     def stop(self) -> None:
         """The client is leaving: be silent, and let the brain go."""
-        self._voicing = None
+        self._hush()
         if self._speech is not None:
             if not self._speech.complete:
                 self.commands.append(StopBrain(self._speech.turn))
@@ -285,17 +289,22 @@ class Conversation:
             interval=interval,
             interjection=interjection,
         )
-        self._voicing = None
+        self._hush()
         if aloud is not None:
-            self._voicing = Voicing(
+            self._voicing = self.voices.begin(
                 self.message_id,
                 aloud,
+                character=self._session.character_id,
                 now=now,
                 interjection=interjection,
                 terminator=self._config.voice_terminator,
             )
         self._turns += 1
         return self._speech
+
+    def _hush(self) -> None:
+        self.voices.end(self._voicing)
+        self._voicing = None
 
     def _end(self) -> None:
         assert self._speech is not None

@@ -7,8 +7,9 @@
     session.next_command()                        # AskBrain | StopBrain | Transcribe | Cut | …
 
 The rules brain answers by itself; with `external=True` whoever moves the session is asked by
-`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`; with `recogniser=True` it is
-asked by `Transcribe` and tells by `heard` and `hearing_failed`. A script in the configuration
+`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`. A recogniser `outside` is
+asked by `Follow` and `Transcribe` and tells by `heard` and `hearing_failed`, a voice by `Say`, and
+tells by `voice_sound`, `voice_done` and `voice_failed`. A script in the configuration
 decides over all of it (`rehearsal`). Nothing that a client sends raises.
 """
 
@@ -27,6 +28,7 @@ from ..events import AckDue, AckSettled, Closed, HangUp, JoinRequested, Writable
 from ..models.base import Model
 from ..models.session import (
     AuthError,
+    ErrorEvent,
     ModerationWarning,
     SessionInfo,
     SessionRejected,
@@ -38,6 +40,7 @@ from ..timers import Deadline, Timer, earlier
 from . import agents, door, unsupported
 from .abilities import abilities_of
 from .agents import AgentTalk
+from .asking import Outside
 from .conversation import Conversation
 from .floor import Floor
 from .limits import Limits, Moderation
@@ -72,7 +75,7 @@ class ServerSession:
         memory: MemoryStore,
         entropy: Callable[[int], bytes],
         external: bool = False,
-        recogniser: bool = False,
+        outside: Outside | None = None,
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
     ) -> None:
@@ -82,7 +85,7 @@ class ServerSession:
         self._store = memory
         self._entropy = entropy
         self._external = external
-        self._recogniser = recogniser
+        self._outside = outside or Outside()
         self._conn = Connection(
             Role.SERVER,
             handshake=Open(
@@ -219,10 +222,7 @@ class ServerSession:
         elif not self._rehearsal.silent:
             self._conn.handle_timeout(now=now)
         self._take_events()
-        if self._talk is not None:
-            self._talk.speak(now=now)
-        if self._agents is not None:
-            self._agents.speak(now=now)
+        self._speak(now)
         if self._floor is not None:
             self._floor.mic.tick(now=now)
         self._enforce()
@@ -269,6 +269,33 @@ class ServerSession:
         if self._floor is not None:
             self._floor.mic.failed(turn, message, now=now)
             self._settle()
+
+    def voice_sound(self, number: int, pcm: bytes, *, now: float) -> None:
+        """A voice's next piece of the sentence that was asked for: PCM16 mono, of any length."""
+        if self._talk is not None:
+            self._talk.voices.sound(number, pcm)
+            self._speak(now)
+
+    def voice_done(self, number: int, *, now: float) -> None:
+        """A voice has spoken the whole sentence."""
+        if self._talk is not None:
+            self._talk.voices.said(number)
+            self._speak(now)
+
+    def voice_failed(self, number: int, message: str, *, now: float) -> None:
+        """A voice gave up: the client gets an `error`, and the rest of the answer is silent."""
+        self._now = now
+        if self._talk is not None and self._talk.voices.failed(number):
+            self.send(ErrorEvent(message, "voice_failed"), now=now)
+            self._speak(now)
+
+    def _speak(self, now: float) -> None:
+        self._now = now
+        if self._talk is not None:
+            self._talk.speak(now=now)
+        if self._agents is not None:
+            self._agents.speak(now=now)
+        self._settle()
 
     # --- an outlet for the conversation ----------------------------------------------------
 
@@ -456,8 +483,9 @@ class ServerSession:
             tells_memory=who.realtime_memory,
             wall=self._wall,
             abilities=abilities,
+            voices=self._outside.voice,
         )
-        self._floor = Floor(self._config, abilities, self._talk, self, recogniser=self._recogniser)
+        self._floor = Floor(self._config, abilities, self._talk, self, self._outside)
         self._floor.greet(now=self._now)
         self._rehearsal.began(now=self._now, number=self._registry.connections)
         self._rehearsal.run(now=self._now)
@@ -504,8 +532,9 @@ class ServerSession:
         if self._agents is not None:
             self._agents.stop(now=self._now)
         assert self._floor is not None  # There is a session.
-        aloud = self._floor.aloud(heard=True)
-        self._agents = AgentTalk(self._config, wanted, self, now=self._now, aloud=aloud)
+        assert self._talk is not None
+        aloud, voices = self._floor.aloud(heard=True), self._talk.voices
+        self._agents = AgentTalk(self._config, wanted, self, voices, now=self._now, aloud=aloud)
         self._agents.speak(now=self._now)
 
     # --- limits ----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from estuary_proto.connection import Connection
 from estuary_proto.events import AckSettled, Closed, HangUp, Ready, Settled
 from estuary_proto.gateway import (
     MemoryStore,
+    Outside,
     Registry,
     ServerConfig,
     ServerSession,
@@ -54,6 +55,7 @@ class Pair:
         auth: dict[str, Any] | None = AUTH,
         external: bool = False,
         recogniser: bool = False,
+        outside: Outside | None = None,
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
         now: float = 100.0,
@@ -66,7 +68,7 @@ class Pair:
             memory=MemoryStore() if memory is None else memory,
             entropy=lambda size: next(numbers).to_bytes(size, "big"),
             external=external,
-            recogniser=recogniser,
+            outside=outside or Outside(recogniser=recogniser),
             registry=registry,
             wall=wall,
         )
