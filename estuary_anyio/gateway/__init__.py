@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from .app import GatewayApp
-from .link import Brain, BrainError, Recogniser, RecogniserError
+from .link import Brain, BrainError
 from .openai_brain import OpenAIBrain, OpenAISettings
 from .script_file import read_script
+from .senses import LiveRecogniser, Recogniser, RecogniserError, Voice, VoiceError
 from .serve import Gateway, GatewayConfig, run_gateway, serve_gateway
 
 __all__ = [
@@ -20,10 +21,13 @@ __all__ = [
     "Gateway",
     "GatewayApp",
     "GatewayConfig",
+    "LiveRecogniser",
     "OpenAIBrain",
     "OpenAISettings",
     "Recogniser",
     "RecogniserError",
+    "Voice",
+    "VoiceError",
     "read_script",
     "run_gateway",
     "serve_gateway",

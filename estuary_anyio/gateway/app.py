@@ -24,10 +24,13 @@ from estuary_proto.gateway import (
     ServerSession,
 )
 
-from .link import Brain, Link, Receive, Recogniser, Send
+from .link import Brain, Link, Receive, Send
+from .senses import LiveRecogniser, Recogniser, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from estuary_proto.gateway.activity import Detector
 
 ABORT = "estuary.abort"
 """Where in a scope's state a server may leave the function that cuts the connection at once."""
@@ -35,7 +38,8 @@ ABORT = "estuary.abort"
 
 class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
-    understands what players say; `memory` is what characters know about players, shared by all
+    understands what players say, `voice` speaks instead of tones, `detector` makes what finds
+    speech, at so many Hz, instead of its energy; `memory` is what characters know about players, shared by all
     connections; `report` takes what a script has to say, line by line."""
 
     def __init__(
@@ -44,6 +48,8 @@ class GatewayApp:
         *,
         brain: Brain | None = None,
         recogniser: Recogniser | None = None,
+        voice: Voice | None = None,
+        detector: Callable[[int], Detector] | None = None,
         memory: MemoryStore | None = None,
         report: Callable[[str], object] | None = None,
     ) -> None:
@@ -55,6 +61,13 @@ class GatewayApp:
         self._report = report
         self._brain = brain
         self._recogniser = recogniser
+        self._voice = voice
+        self._outside = Outside(
+            recogniser=recogniser is not None,
+            live=isinstance(recogniser, LiveRecogniser),
+            voice=voice is not None,
+            detector=detector,
+        )
         self._links: set[Link] = set()
         self._left = anyio.Event()
 
@@ -120,7 +133,7 @@ class GatewayApp:
             memory=self.memory,
             entropy=os.urandom,
             external=self._brain is not None,
-            outside=Outside(recogniser=self._recogniser is not None),
+            outside=self._outside,
             registry=self._registry,
             wall=_wall,
         )
@@ -131,6 +144,7 @@ class GatewayApp:
             send,
             brain=self._brain,
             recogniser=self._recogniser,
+            voice=self._voice,
             abort=abort,
             report=self._report,
         )

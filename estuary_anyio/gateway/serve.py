@@ -22,7 +22,8 @@ from .openai_brain import OpenAIBrain, OpenAISettings
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from .link import Brain, Recogniser
+    from .link import Brain
+    from .senses import Recogniser
 
 _GOODBYE_WITHIN: Final = 0.5
 """Seconds that clients have to answer our close before their connections are cut."""
