@@ -14,6 +14,7 @@ from .openai_brain import OpenAIBrain, OpenAISettings
 from .script_file import read_script
 from .senses import LiveRecogniser, Recogniser, RecogniserError, Voice, VoiceError
 from .serve import Gateway, GatewayConfig, run_gateway, serve_gateway
+from .speech import OpenAIRecogniser, OpenAIVoice, SpeechEndpoint, Sphinx
 
 __all__ = [
     "Brain",
@@ -23,9 +24,13 @@ __all__ = [
     "GatewayConfig",
     "LiveRecogniser",
     "OpenAIBrain",
+    "OpenAIRecogniser",
     "OpenAISettings",
+    "OpenAIVoice",
     "Recogniser",
     "RecogniserError",
+    "SpeechEndpoint",
+    "Sphinx",
     "Voice",
     "VoiceError",
     "read_script",

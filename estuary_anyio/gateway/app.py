@@ -39,8 +39,8 @@ ABORT = "estuary.abort"
 class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
     understands what players say, `voice` speaks instead of tones, `detector` makes what finds
-    speech, at so many Hz, instead of its energy; `memory` is what characters know about players, shared by all
-    connections; `report` takes what a script has to say, line by line."""
+    speech, at so many Hz, instead of its energy; `memory` is what characters know about players,
+    shared by all connections; `report` takes what a script has to say, line by line."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio
 
-from estuary_proto.gateway import Follow, Say, StopFollowing, StopSaying, Transcribe
+from estuary_proto.gateway import Expect, Follow, Say, StopFollowing, StopSaying, Transcribe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -39,6 +39,10 @@ class Recogniser(Protocol):
 @runtime_checkable
 class LiveRecogniser(Recogniser, Protocol):
     """One that understands speech while it is spoken."""
+
+    async def expect(self) -> None:
+        """Somebody is about to speak: get ready, and raise nothing."""
+        ...
 
     async def follow(
         self, pieces: AsyncIterator[bytes], rate: int, told: Callable[[str], object]
@@ -81,7 +85,9 @@ class Senses:
         self._saying: dict[int, anyio.CancelScope] = {}
 
     def obey(
-        self, command: Follow | Transcribe | StopFollowing | Say | StopSaying, tasks: TaskGroup
+        self,
+        command: Transcribe | Expect | Follow | StopFollowing | Say | StopSaying,
+        tasks: TaskGroup,
     ) -> None:
         """Do what the session asks, in tasks of this group."""
         if isinstance(command, Say):
@@ -93,6 +99,9 @@ class Senses:
         elif isinstance(command, StopFollowing):
             if (followed := self._following.pop(command.turn, None)) is not None:
                 followed.scope.cancel()
+        elif isinstance(command, Expect):
+            if self._live is not None:
+                tasks.start_soon(self._live.expect)
         elif self._live is not None:
             self._feed(command, tasks)
         elif isinstance(command, Transcribe):

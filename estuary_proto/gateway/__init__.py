@@ -11,6 +11,7 @@ from __future__ import annotations
 from .acts import Cut, Report
 from .asking import (
     AskBrain,
+    Expect,
     Follow,
     Outside,
     Say,
@@ -35,6 +36,7 @@ __all__ = [
     "Character",
     "ClientToken",
     "Cut",
+    "Expect",
     "Fact",
     "Follow",
     "Memory",

@@ -44,6 +44,11 @@ class Transcribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Expect:
+    """Somebody is about to speak: what takes time to get ready may do so now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Follow:
     """Listen to `pcm` (PCM16 mono at `rate` Hz), the next piece of what is being said in this
     `turn`. `Transcribe` follows when it has been said, with all of it from the beginning."""
@@ -78,7 +83,9 @@ class StopSaying:
     number: int
 
 
-Command = AskBrain | StopBrain | Transcribe | Follow | StopFollowing | Say | StopSaying
+Command = (
+    AskBrain | StopBrain | Transcribe | Expect | Follow | StopFollowing | Say | StopSaying
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

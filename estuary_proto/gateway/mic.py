@@ -21,7 +21,7 @@ from ..models.pcm import decode_pcm
 from ..models.session import ErrorEvent
 from ..models.voice import VoiceError, VoiceStarted, VoiceStopped
 from .activity import Probability
-from .asking import Follow, StopFollowing, Transcribe
+from .asking import Expect, Follow, StopFollowing, Transcribe
 from .hearing import Hearing, Sound
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Mic:
         if not already or pressed is not self._button:
             self.close()
             self._hearing = self._new_hearing(whole=pressed)
+            if self._outside.live:
+                self._commands.append(Expect())
             self._bad = False
             self._stalls_at = None
         self._button = pressed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from math import log10
 from typing import TYPE_CHECKING, Final
 
@@ -17,12 +16,13 @@ _NEVER: Final = -99.0
 
 def arpa(sentences: Iterable[tuple[str, float]]) -> str:
     """The model of these sentences of lower-case words, each with its weight."""
-    counts: list[Counter[Gram]] = [Counter(), Counter(), Counter()]
+    counts: list[dict[Gram, float]] = [{}, {}, {}]
     for sentence, weight in sentences:
         words = ["<s>", *sentence.split(), "</s>"]
         for order, found in enumerate(counts, 1):
             for at in range(len(words) - order + 1):
-                found[tuple(words[at : at + order])] += weight
+                gram = tuple(words[at : at + order])
+                found[gram] = found.get(gram, 0.0) + weight
     logs = [_unigrams(counts[0])]
     backoffs: list[dict[Gram, float]] = []
     for order in (1, 2):

@@ -54,14 +54,20 @@ class Sphinx:
         self._idle: list[Child] = []
         self._all: set[Child] = set()
         self._utterances = 0
+        self._loading: anyio.Event | None = None
 
-    async def warm(self) -> None:
-        """Load the model before it is needed. A failure shows when it is."""
+    async def expect(self) -> None:
+        """Load the model before it is needed; a failure shows when it is."""
+        if self._all or self._loading is not None:
+            return
+        self._loading = anyio.Event()
         try:
-            async with self._seats:
-                self._idle.append(await self._started())
+            self._idle.append(await self._started())
         except RecogniserError as error:
             log.warning("%s", error)
+        finally:
+            self._loading.set()
+            self._loading = None
 
     async def aclose(self) -> None:
         """End the processes."""
@@ -96,6 +102,8 @@ class Sphinx:
     async def _attempt(self, utterance: _Utterance) -> str:
         self._utterances += 1
         number = self._utterances
+        while not self._idle and self._loading is not None:
+            await self._loading.wait()
         child = self._idle.pop() if self._idle else await self._started()
         try:
             text = await utterance.through(child, number, self._patience)

@@ -1,0 +1,144 @@
+"""Voices that are programs: a process for each sentence, so that an interruption ends that alone.
+
+flite and espeak-ng as the system has them; or espeak-ng's library from espeakng-loader (extra
+`[speech-gpl]`, GPL-3), which only ever runs in the process that is started for it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from ..senses import VoiceError
+from .child import end, start
+from .wav import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from anyio.abc import Process
+
+    from estuary_proto.gateway import Say
+
+FLITE_VOICES: Final = ("slt", "rms", "awb", "kal16")
+ESPEAK_VOICES: Final = ("en-us", "en-gb")
+PROCESSES: Final = 8
+"""Sentences that may be made at the same time."""
+_BLOCK: Final = 8192
+"""Bytes that are converted at once."""
+
+
+class Program:
+    """A voice that is `name`, for people. `command` reads a text from its input, or takes it as its
+    last argument where that is what it is `told` by, and writes a WAV file to its output; `voices`
+    are the arguments that choose one, for each who speaks. It has `patience` seconds from one piece
+    of sound to the next."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        voices: Sequence[Sequence[str]] = ((),),
+        *,
+        told: str = "",
+        patience: float = 10.0,
+    ) -> None:
+        self.name: str = name
+        self._command = tuple(command)
+        self._voices = tuple(map(tuple, voices))
+        self._told = told
+        self._patience = patience
+        self._seats = anyio.Semaphore(PROCESSES)
+
+    async def speak(self, say: Say) -> AsyncGenerator[bytes, None]:
+        """The sound of a sentence; see `Voice`."""
+        text = plain(say.text)
+        last = (self._told, text) if self._told else ()
+        command = [*self._command, *self._voices[say.who % len(self._voices)], *last]
+        async with self._seats:
+            try:
+                process = await start(command)
+            except OSError as error:
+                raise VoiceError(f"{self.name} cannot be started: {error.strerror}") from error
+            try:
+                await self._tell(process, "" if self._told else text)
+                incoming = Incoming(say.rate)
+                while data := await self._more(process):
+                    for at in range(0, len(data), _BLOCK):
+                        if pcm := incoming.push(data[at : at + _BLOCK]):
+                            yield pcm
+                        await anyio.lowlevel.checkpoint()
+                yield incoming.finish()
+            except ValueError as error:
+                raise VoiceError(f"{self.name} made {error}") from None
+            finally:
+                await end(process)
+
+    async def _tell(self, process: Process, text: str) -> None:
+        assert process.stdin is not None
+        try:
+            await process.stdin.send(f"{text}\n".encode(errors="replace"))
+            await process.stdin.aclose()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            pass  # It has ended; its status tells more.
+
+    async def _more(self, process: Process) -> bytes:
+        """What it says next, b"" at its end."""
+        assert process.stdout is not None
+        with anyio.move_on_after(self._patience):
+            try:
+                return await process.stdout.receive()
+            except anyio.EndOfStream:
+                if status := await process.wait():
+                    raise VoiceError(f"{self.name} failed with status {status}") from None
+                return b""
+        raise VoiceError(f"{self.name} said nothing for {self._patience:g} s")
+
+
+def plain(text: str) -> str:
+    """`text` in one line, without what a program would take for more than text."""
+    kept = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(kept.replace("[[", "[").replace("<", " ").replace(">", " ").split())
+
+
+def flite() -> Program | None:
+    """flite, if the system has it."""
+    found = shutil.which("flite")
+    if found is None:
+        return None
+    try:
+        run = [found, "-lv"]
+        listed = subprocess.run(run, capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    voices = [("-voice", voice) for voice in FLITE_VOICES if voice in listed.split()]
+    # A text that is longer than a sentence it writes piece by piece, into a file that it must be
+    # able to read again: so it is told by an argument, and only ever one sentence.
+    return Program("flite", (found, "-o", "/dev/stdout"), voices or ((),), told="-t")
+
+
+def espeak() -> Program | None:
+    """espeak-ng, if the system has it."""
+    found = shutil.which("espeak-ng")
+    if found is None:
+        return None
+    voices = [("-v", voice) for voice in ESPEAK_VOICES]
+    return Program("espeak-ng", (found, "--stdin", "--stdout"), voices)
+
+
+def espeak_library() -> Program | None:
+    """espeak-ng's library, if `[speech-gpl]` is installed. It is looked for, not imported."""
+    spec = importlib.util.find_spec("espeakng_loader")
+    if spec is None or spec.origin is None:
+        return None
+    child = str(Path(__file__).with_name("espeak_child.py"))
+    place = os.path.dirname(os.path.dirname(spec.origin))
+    command = (sys.executable, "-I", child, place)
+    return Program("espeakng-loader", command, [(voice,) for voice in ESPEAK_VOICES])
