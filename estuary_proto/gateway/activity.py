@@ -7,7 +7,8 @@ noise follows quiet frames, down faster than up, and creeps up while it is loud,
 that was switched on is speech for some ten seconds and noise from then on.
 
 Probability: a frame is 32 ms, and loud at `LIKELY`; while speech goes on at `STILL_LIKELY`, since
-words end softly.
+words end softly. While a button is `held`, whatever is above `LEAST` is taken for speech: who holds
+it should know.
 """
 
 from __future__ import annotations
@@ -72,10 +73,7 @@ class Energy:
 
     def loud(self, audio: bytes, at: int, *, speaks: bool) -> bool:
         """By its level above the noise."""
-        samples = self._unpack(audio, at)
-        mean = sum(samples) / len(samples)
-        power = sum(map(mul, samples, samples)) / len(samples) - mean * mean
-        level, noise = sqrt(max(0.0, power)), self._noise
+        level, noise = level_of(self._unpack(audio, at)), self._noise
         loud = level > max(LEAST, noise * (_TO_GO_ON if speaks else _TO_BEGIN))
         if loud:
             noise *= _CREEP
@@ -85,19 +83,29 @@ class Energy:
         return loud
 
 
+def level_of(samples: tuple[int, ...]) -> float:
+    """The RMS around their mean."""
+    mean = sum(samples) / len(samples)
+    return sqrt(max(0.0, sum(map(mul, samples, samples)) / len(samples) - mean * mean))
+
+
 class Probability:
     """See the module. The `detector` is given frames of PCM16 mono at `rate` Hz."""
 
-    __slots__ = ("_detector", "manner")
+    __slots__ = ("_detector", "_held", "_unpack", "manner")
 
-    def __init__(self, rate: int, detector: Detector) -> None:
+    def __init__(self, rate: int, detector: Detector, *, held: bool = False) -> None:
         # A detector is late at the beginning of a word: 320 ms before it are kept.
         self.manner: Manner = Manner(
             round(rate * 0.032), begin=3, pause=3, hangover=16, lead=11, news=10
         )
         self._detector = detector
+        self._held = held
+        self._unpack = Struct(f"<{self.manner.samples}h").unpack_from
 
     def loud(self, audio: bytes, at: int, *, speaks: bool) -> bool:
-        """By what the detector says."""
+        """By what the detector says, or because the button is held."""
         likely = self._detector(audio[at : at + 2 * self.manner.samples])
-        return likely >= (STILL_LIKELY if speaks else LIKELY)
+        if likely >= (STILL_LIKELY if speaks else LIKELY):
+            return True
+        return self._held and level_of(self._unpack(audio, at)) > LEAST

@@ -121,13 +121,15 @@ class Mic:
 
     def _new_hearing(self, *, whole: bool) -> Hearing:
         config, detector = self._config, self._outside.detector
-        rate = config.mic_rate
+        rate, activity = config.mic_rate, None
+        if detector is not None:
+            activity = Probability(rate, detector(rate), held=whole)
         return Hearing(
             rate,
             whole=whole,
             keeps=self._external,
             longest=config.max_utterance,
-            activity=None if detector is None else Probability(rate, detector(rate)),
+            activity=activity,
         )
 
     def stop(self, *, now: float) -> None:

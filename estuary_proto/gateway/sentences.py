@@ -19,7 +19,7 @@ LONGEST: Final = 240
 _END: Final = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s)|\n""")
 _CLAUSE: Final = re.compile(r"[,;:–—](?=\s)")
 _SHORT: Final = re.compile(
-    r"(?:^|[\s(\"'“])(?:mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|no|approx|[a-z])\.$", re.I
+    r"(?:^|[\s(\"'“])(?:mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|approx|[a-z])\.\Z", re.I
 )
 
 

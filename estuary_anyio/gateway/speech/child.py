@@ -12,6 +12,8 @@ import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anyio.abc import Process
 
 _LONGEST: Final = 1_000_000
@@ -31,14 +33,15 @@ def program(module: str, *args: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-async def start(command: list[str], *, stdin: int = subprocess.PIPE) -> Process:
-    """The process, in a session of its own: a signal to our group is not for it.
+async def start(command: Sequence[str], *, stdout: int = subprocess.PIPE) -> Process:
+    """The process, in a session of its own: a signal to our group is not for it. `stdout` may be a
+    descriptor.
 
     Raises OSError where it cannot be started."""
     return await anyio.open_process(
         command,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -64,13 +64,13 @@ class Program:
         command = [*self._command, *self._voices[say.who % len(self._voices)], *last]
         async with self._seats:
             try:
-                process = await start(command)
+                process, output = await _start(command)
             except OSError as error:
                 raise VoiceError(f"{self.name} cannot be started: {error.strerror}") from error
             try:
                 await self._tell(process, "" if self._told else text)
                 incoming = Incoming(say.rate)
-                while data := await self._more(process):
+                while data := await self._more(process, output):
                     for at in range(0, len(data), _BLOCK):
                         if pcm := incoming.push(data[at : at + _BLOCK]):
                             yield pcm
@@ -79,6 +79,7 @@ class Program:
             except ValueError as error:
                 raise VoiceError(f"{self.name} made {error}") from None
             finally:
+                os.close(output)
                 await end(process)
 
     async def _tell(self, process: Process, text: str) -> None:
@@ -89,17 +90,34 @@ class Program:
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
             pass  # It has ended; its status tells more.
 
-    async def _more(self, process: Process) -> bytes:
+    async def _more(self, process: Process, output: int) -> bytes:
         """What it says next, b"" at its end."""
-        assert process.stdout is not None
         with anyio.move_on_after(self._patience):
-            try:
-                return await process.stdout.receive()
-            except anyio.EndOfStream:
-                if status := await process.wait():
-                    raise VoiceError(f"{self.name} failed with status {status}") from None
-                return b""
+            while True:
+                await anyio.wait_readable(output)
+                try:
+                    data = os.read(output, 65536)
+                except BlockingIOError:
+                    continue
+                if not data and (status := await process.wait()):
+                    raise VoiceError(f"{self.name} failed with status {status}")
+                return data
         raise VoiceError(f"{self.name} said nothing for {self._patience:g} s")
+
+
+async def _start(command: Sequence[str]) -> tuple[Process, int]:
+    """The process, and what it writes: a pipe of our own, since some loops have sockets for it,
+    which a program cannot open by name."""
+    output, write = os.pipe()
+    try:
+        os.set_blocking(output, False)
+        process = await start(command, stdout=write)
+    except BaseException:
+        os.close(output)
+        raise
+    finally:
+        os.close(write)
+    return process, output
 
 
 def plain(text: str) -> str:
