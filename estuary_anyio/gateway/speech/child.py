@@ -38,13 +38,16 @@ async def start(command: Sequence[str], *, stdout: int = subprocess.PIPE) -> Pro
     descriptor.
 
     Raises OSError where it cannot be started."""
-    return await anyio.open_process(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=stdout,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    # One that is cancelled while it starts would be left to nobody.
+    with anyio.CancelScope(shield=True):
+        process = await anyio.open_process(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return process
 
 
 async def end(process: Process) -> None:
