@@ -39,6 +39,7 @@ async def start(command: Sequence[str], *, stdout: int = subprocess.PIPE) -> Pro
 
     Raises OSError where it cannot be started."""
     # One that is cancelled while it starts would be left to nobody.
+    process: Process | None = None
     with anyio.CancelScope(shield=True):
         process = await anyio.open_process(
             command,
@@ -47,6 +48,7 @@ async def start(command: Sequence[str], *, stdout: int = subprocess.PIPE) -> Pro
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+    assert process is not None
     return process
 
 

@@ -30,7 +30,7 @@ _SIZE: Final = 3200
 _LOADING: Final = 6
 """How many times as patient one is with a process that loads its model."""
 
-log = logging.getLogger("estuary.gateway")
+log: logging.Logger = logging.getLogger("estuary.gateway")
 
 
 class _Hangs(Exception):
