@@ -302,3 +302,17 @@ def test_a_conversation_that_ends_stops_its_voice(join: Join) -> None:
     say, stop = pair.commands()
     assert stop == StopSaying(say.number)
     assert pair.of(AgentConversationComplete)[0].reason == "timeout"
+
+
+def test_one_of_two_voices_is_ended(join: Join) -> None:
+    pair = aloud(join)
+    pair.send(StartAgentConversation("demo", "friend", max_turns=2, timeout_seconds=100))
+    pair.advance(0.1)
+    pair.send(SayLine("One."))
+    pair.advance(0.1)
+    first, second = pair.commands()
+    pair.send(Interrupt())
+    assert pair.commands() == [StopSaying(second.number)]
+    pair.server.voice_sound(first.number, SECOND, now=pair.now)
+    pair.move()
+    assert pair.of(AgentTurnVoice)
