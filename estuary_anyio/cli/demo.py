@@ -104,7 +104,9 @@ class Demo:
         """All steps, in order. Raises Stop for the first that fails, and says which."""
         began = anyio.current_time()
         self.screen.say(f"estuary demo: an offline character, on {self._backend}", "bold")
-        async with serve_gateway(brain=self._brain, server=self._server) as gateway:
+        # The same everywhere, whatever is installed.
+        served = serve_gateway(brain=self._brain, server=self._server, stt="none", tts="tone")
+        async with served as gateway:
             config = EstuaryConfig(
                 gateway.url,
                 gateway.api_key,

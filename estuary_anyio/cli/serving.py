@@ -15,6 +15,7 @@ from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 from .exits import Exit, Stop, need, one_line
 from .running import run
 from .screen import Screen
+from .speaking import SpeechOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ _LIMITS = {
 }
 """What the options are called in `ServerConfig`."""
 
+_DEFAULT = SpeechOptions()
+
 LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""
 
@@ -47,9 +50,10 @@ def serve(
     script: Path | None = None,
     limits: Mapping[str, Any] = MappingProxyType({}),
     data: Path | None = None,
+    speech: SpeechOptions = _DEFAULT,
 ) -> int:
-    """Run the command; `llm` is the endpoint's address and model, `limits` are the options of that
-    kind, `data` is where it keeps what it knows. Returns the exit status."""
+    """Run the command; `llm` is the endpoint's address and model, `limits` and `speech` are the
+    options of that kind, `data` is where it keeps what it knows. Returns the exit status."""
     try:
         config = GatewayConfig(
             host,
@@ -74,6 +78,10 @@ def serve(
             openai=config.openai,
             server=config.server,
             data=data,
+            stt=speech.stt,
+            tts=speech.tts,
+            stt_endpoint=speech.stt_endpoint,
+            tts_endpoint=speech.tts_endpoint,
             report=lambda line: screen.say(one_line(line), "dim"),
         ) as gateway:
             _greet(screen, gateway)
@@ -88,6 +96,8 @@ def serve(
         cause = stop.__cause__
         if isinstance(cause, EstuaryError) and cause.details.get("field") == "data":
             raise Stop(f"--{cause.message}") from cause
+        if isinstance(cause, EstuaryError) and cause.details.get("field") in ("stt", "tts"):
+            raise Stop(f"--{cause.message}", Exit.USAGE) from cause
         if isinstance(cause, EstuaryError) and cause.details.get("field") == "port":
             text = cause.message.removeprefix("port: ").replace("port=0", "--port 0")
             raise Stop(text) from cause
@@ -131,6 +141,7 @@ def _greet(screen: Screen, gateway: Gateway) -> None:
     key = DEFAULT_KEY if default else "the key that you gave"
     screen.say(f"listening on {gateway.url}", "bold")
     screen.say(f"  api key    {key}\n  character  {gateway.character_id}")
+    screen.say(f"  hears      {_hears(gateway)}\n  speaks     {_speaks(gateway)}")
     screen.say("talk to it from another terminal:")
     variable = "" if default else "ESTUARY_API_KEY=... "
     screen.say(f"  {variable}estuary chat --url {gateway.url}", "cyan")
@@ -138,3 +149,17 @@ def _greet(screen: Screen, gateway: Gateway) -> None:
     config = f'EstuaryConfig("{gateway.url}", "{DEFAULT_KEY if default else "..."}", '
     screen.say(f'  {config}"{gateway.character_id}", "me")', "cyan")
     screen.say("Ctrl-C ends it", "dim")
+
+
+def _hears(gateway: Gateway) -> str:
+    return {
+        "none": "how long you speak (--stt-url, or pip install 'estuary-anyio[speech]', for words)",
+        "pocketsphinx": "clear English, with pocketsphinx (--stt-url for a better recogniser)",
+    }.get(gateway.stt, "with the recogniser of --stt-url")
+
+
+def _speaks(gateway: Gateway) -> str:
+    return {
+        "tone": "in tones (--tts-url, or install flite, for words)",
+        "openai": "with the voice of --tts-url",
+    }.get(gateway.tts, f"with {gateway.tts}")

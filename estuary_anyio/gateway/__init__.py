@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 from .app import GatewayApp
-from .link import Brain, BrainError, Recogniser, RecogniserError
+from .link import Brain, BrainError
 from .openai_brain import OpenAIBrain, OpenAISettings
 from .script_file import read_script
+from .senses import LiveRecogniser, Recogniser, RecogniserError, Voice, VoiceError
 from .serve import Gateway, GatewayConfig, run_gateway, serve_gateway
+from .speech import OpenAIRecogniser, OpenAIVoice, SpeechEndpoint, Sphinx
 
 __all__ = [
     "Brain",
@@ -20,10 +22,17 @@ __all__ = [
     "Gateway",
     "GatewayApp",
     "GatewayConfig",
+    "LiveRecogniser",
     "OpenAIBrain",
+    "OpenAIRecogniser",
     "OpenAISettings",
+    "OpenAIVoice",
     "Recogniser",
     "RecogniserError",
+    "SpeechEndpoint",
+    "Sphinx",
+    "Voice",
+    "VoiceError",
     "read_script",
     "run_gateway",
     "serve_gateway",

@@ -15,13 +15,21 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from estuary_proto.gateway import ClientToken, Guest, Registry, ServerConfig, ServerSession
+from estuary_proto.gateway import (
+    ClientToken,
+    Guest,
+    Outside,
+    Registry,
+    ServerConfig,
+    ServerSession,
+)
 from estuary_proto.gateway.api.personas import described, performer
 from estuary_proto.models.extras import MotiveUpdated
 
 from .api.desk import Desk
 from .api.house import House
-from .link import Brain, Link, Receive, Recogniser, Send
+from .link import Brain, Link, Receive, Send
+from .senses import LiveRecogniser, Recogniser, Voice
 from .store import characters, shares
 from .store.archive import Archive
 from .store.database import Database
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from estuary_proto.gateway.activity import Detector
     from estuary_proto.intents import StartAgentConversation
     from estuary_proto.models import Character
 
@@ -41,9 +50,9 @@ ABORT = "estuary.abort"
 
 class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
-    understands what players say; `data` is the directory in which everything is kept, None keeps
-    it in memory; `clock` gives the time of day in seconds since 1970; `report` takes what a script
-    has to say, line by line."""
+    understands what players say, `voice` speaks instead of tones, `detector` makes what finds
+    speech, at so many Hz, instead of its energy; `memory` is what characters know about players,
+    shared by all connections; `report` takes what a script has to say, line by line."""
 
     def __init__(
         self,
@@ -51,6 +60,8 @@ class GatewayApp:
         *,
         brain: Brain | None = None,
         recogniser: Recogniser | None = None,
+        voice: Voice | None = None,
+        detector: Callable[[int], Detector] | None = None,
         data: Path | None = None,
         clock: Callable[[], float] = time.time,
         report: Callable[[str], object] | None = None,
@@ -72,6 +83,13 @@ class GatewayApp:
         self._report = report
         self._brain = brain
         self._recogniser = recogniser
+        self._voice = voice
+        self._outside = Outside(
+            recogniser=recogniser is not None,
+            live=isinstance(recogniser, LiveRecogniser),
+            voice=voice is not None,
+            detector=detector,
+        )
         self._links: set[Link] = set()
         self._left = anyio.Event()
 
@@ -171,7 +189,7 @@ class GatewayApp:
             memory=None,
             entropy=os.urandom,
             external=self._brain is not None,
-            recogniser=self._recogniser is not None,
+            outside=self._outside,
             registry=self._registry,
             wall=lambda: iso(self._clock()),
             keep=self._archive.keep,
@@ -184,6 +202,7 @@ class GatewayApp:
             self._archive,
             brain=self._brain,
             recogniser=self._recogniser,
+            voice=self._voice,
             abort=abort,
             report=self._report,
         )

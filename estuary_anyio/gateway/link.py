@@ -2,7 +2,7 @@
 
 Three tasks, as in every driver of ours: the reader runs the session itself, the writer hands its
 frames on and is woken only when there are any, the timekeeper sleeps to the next deadline. A brain
-or a recogniser that lives elsewhere gets a task for as long as it answers.
+that lives elsewhere gets a task for as long as it answers; so do ears and voices (`senses`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from estuary_proto.events import HangUp
-from estuary_proto.gateway import AskBrain, Cut, Recall, Report, ServerSession, Transcribe
+from estuary_proto.gateway import AskBrain, Cut, Recall, Report, ServerSession, StopBrain
+
+from .senses import Senses
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from estuary_proto.intents import StartAgentConversation
     from estuary_proto.models.base import Model
 
+    from .senses import Recogniser, Voice
     from .store.archive import Archive
 
 Message = MutableMapping[str, Any]
@@ -41,18 +44,6 @@ class Brain(Protocol):
         ...
 
 
-class RecogniserError(Exception):
-    """What was said could not be made out; the text says why, for people, and holds no secret."""
-
-
-class Recogniser(Protocol):
-    """Anything that understands speech."""
-
-    async def transcribe(self, speech: Transcribe) -> str:
-        """What is said in it, "" for nothing; or raises RecogniserError."""
-        ...
-
-
 class Link:
     """Moves one `ServerSession`; `archive` holds what its conversation goes on from. `abort` cuts
     the transport, where the server below can do that; `report` takes what the session's script has
@@ -67,6 +58,7 @@ class Link:
         *,
         brain: Brain | None = None,
         recogniser: Recogniser | None = None,
+        voice: Voice | None = None,
         abort: Callable[[], None] | None = None,
         report: Callable[[str], object] | None = None,
     ) -> None:
@@ -75,7 +67,7 @@ class Link:
         self._send = send
         self._archive = archive
         self._brain = brain
-        self._recogniser = recogniser
+        self._senses = Senses(session, self._settle, recogniser=recogniser, voice=voice)
         self._abort = abort
         self._report = report
         self._frames = anyio.Event()
@@ -186,8 +178,9 @@ class Link:
         while (command := self._session.next_command()) is not None:
             if isinstance(command, AskBrain):
                 tasks.start_soon(self._ask, command)
-            elif isinstance(command, Transcribe):
-                tasks.start_soon(self._transcribe, command)
+            elif isinstance(command, StopBrain):
+                if (scope := self._asking.get(command.turn)) is not None:
+                    scope.cancel()
             elif isinstance(command, Recall):
                 tasks.start_soon(self._recall, command)
             elif isinstance(command, Cut):
@@ -195,8 +188,8 @@ class Link:
             elif isinstance(command, Report):
                 if self._report is not None:
                     self._report(command.text)
-            elif (scope := self._asking.get(command.turn)) is not None:
-                scope.cancel()
+            else:
+                self._senses.obey(command, tasks)
         if self._session.closed:
             self._end(tasks)
             return
@@ -239,15 +232,4 @@ class Link:
     async def _recall(self, wanted: Recall) -> None:
         found = await self._archive.recall(wanted.character_id, wanted.player_id)
         self._session.recalled(found, now=anyio.current_time())
-        self._settle()
-
-    async def _transcribe(self, speech: Transcribe) -> None:
-        assert self._recogniser is not None
-        session, turn = self._session, speech.turn
-        try:
-            text = await self._recogniser.transcribe(speech)
-        except RecogniserError as error:
-            session.hearing_failed(turn, str(error), now=anyio.current_time())
-        else:
-            session.heard(turn, text, now=anyio.current_time())
         self._settle()

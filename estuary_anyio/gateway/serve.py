@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ from estuary_proto.credentials import ClientCredential
 from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 
+from . import speech
 from .app import GatewayApp
 from .openai_brain import OpenAIBrain, OpenAISettings
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from .link import Brain, Recogniser
-    from .listener import Listener
+    from .link import Brain
+    from .senses import Recogniser, Voice
+    from .speech import SpeechEndpoint
 
 _GOODBYE_WITHIN: Final = 0.5
 """Seconds that clients have to answer our close before their connections are cut."""
@@ -38,10 +40,15 @@ class GatewayConfig:
     `port` 0 takes a free one. `api_keys` None means `est_dev`, which is enough on this machine and
     refused beyond it: a `host` that is not loopback needs keys of its own. `brain` is "rules"
     (offline), "openai" (any compatible endpoint, see `openai`), or an object with `stream`.
-    `server` holds the mind's settings; its keys and seed are set by the fields here. `recogniser`
-    understands what players say aloud; without one `server.hears` stands in for it. `data` is the
-    directory in which what is known is kept, and found again the next time; None keeps it in
-    memory.
+    `server` holds the mind's settings; its keys and seed are set by the fields here.
+    `stt` understands what players say aloud: "pocketsphinx" (extra `[speech]`), "openai" (any
+    compatible endpoint, see `stt_endpoint`), "none", where `server.hears` stands in for it, or a
+    `Recogniser`. "auto" is the endpoint if there is one, nobody where `server.hears` is set, else
+    pocketsphinx if it is installed.
+    `tts` speaks: "flite" or "espeak" as the system has them (or `[speech-gpl]`), "openai" (see
+    `tts_endpoint`), "tone", or a `Voice`. "auto" is the first of them that is there.
+    `data` is the directory in which what is known is kept, and found again the next time; None
+    keeps it in memory.
     """
 
     host: str = "127.0.0.1"
@@ -51,7 +58,10 @@ class GatewayConfig:
     seed: int = 0
     openai: OpenAISettings | None = None
     server: ServerConfig = field(default_factory=ServerConfig)
-    recogniser: Recogniser | None = None
+    stt: str | Recogniser = "auto"
+    tts: str | Voice = "auto"
+    stt_endpoint: SpeechEndpoint | None = None
+    tts_endpoint: SpeechEndpoint | None = None
     data: Path | None = None
 
     def __post_init__(self) -> None:
@@ -68,6 +78,7 @@ class GatewayConfig:
             )
         if not 0 <= self.port <= 65535:
             raise invalid("port", f"{self.port} is none", "give 0 to 65535")
+        speech.check(self.stt, self.tts, self.stt_endpoint, self.tts_endpoint)
         self.mind()
 
     def mind(self) -> ServerConfig:
@@ -87,11 +98,18 @@ def is_loopback(host: str) -> bool:
 class Gateway:
     """A gateway that is listening: where it is, and how to get in."""
 
-    def __init__(self, config: GatewayConfig, app: GatewayApp, port: int) -> None:
+    def __init__(
+        self, config: GatewayConfig, app: GatewayApp, port: int, chosen: speech.Speech | None = None
+    ) -> None:
+        chosen = chosen or speech.Speech()
         mind = app.config
         self.port = port
         self.api_key: str = mind.api_keys[0]
         self.character_id: str = next(iter(mind.characters))
+        self.stt: str = chosen.ears
+        """Who understands what is said, of the names that `GatewayConfig.stt` has."""
+        self.tts: str = chosen.tongue
+        """Who speaks."""
         self._host = config.host
         self._app = app
 
@@ -140,19 +158,21 @@ async def serve_gateway(
     seed: int = 0,
     openai: OpenAISettings | None = None,
     server: ServerConfig | None = None,
-    recogniser: Recogniser | None = None,
+    stt: str | Recogniser = "auto",
+    tts: str | Voice = "auto",
+    stt_endpoint: SpeechEndpoint | None = None,
+    tts_endpoint: SpeechEndpoint | None = None,
     data: str | os.PathLike[str] | None = None,
     report: Callable[[str], object] | None = None,
 ) -> AsyncGenerator[Gateway, None]:
     """Serve a gateway for the length of the block, on asyncio or trio.
 
     `GatewayConfig` says what the arguments mean; `report` takes what a script has to say, line by
-    line. Clients that are still there at the end
-    get a WebSocket close 1001.
+    line. Clients that are still there at the end get a WebSocket close 1001.
     """
     config = GatewayConfig(
-        host, port, api_keys, brain, seed, openai, server or ServerConfig(), recogniser,
-        None if data is None else Path(data),
+        host, port, api_keys, brain, seed, openai, server or ServerConfig(), stt, tts,
+        stt_endpoint, tts_endpoint, None if data is None else Path(data),
     )  # fmt: skip
     async with _serve(config, report) as gateway:
         yield gateway
@@ -180,31 +200,25 @@ async def _serve(
             ErrorCode.CONFIG_INVALID,
         ) from error
 
+    chosen = await anyio.to_thread.run_sync(_speech, config)
     app = GatewayApp(
         config.mind(),
         brain=_brain(config),
-        recogniser=config.recogniser,
+        recogniser=chosen.recogniser,
+        voice=chosen.voice,
+        detector=chosen.detector,
         data=config.data,
         report=report,
     )
-    await app.open()
-    try:
-        async with _listening(config, app, Listener) as gateway:
-            yield gateway
-    finally:
-        with anyio.CancelScope(shield=True):
-            await app.close()
-
-
-@asynccontextmanager
-async def _listening(
-    config: GatewayConfig, app: GatewayApp, listener_type: type[Listener]
-) -> AsyncGenerator[Gateway, None]:
     failure: BaseException | None = None
-    with await _listen(config.host, config.port) as sock:
-        listener = listener_type(app, sock, max_message=config.server.max_payload)
+    async with AsyncExitStack() as stack:
+        chosen.closes(stack)
+        await app.open()
+        stack.push_async_callback(_close, app)
+        sock = stack.enter_context(await _listen(config.host, config.port))
+        listener = Listener(app, sock, max_message=config.server.max_payload)
         async with anyio.create_task_group() as tasks:
-            gateway = Gateway(config, app, sock.getsockname()[1])
+            gateway = Gateway(config, app, sock.getsockname()[1], chosen)
             tasks.start_soon(listener.run)
             try:
                 yield gateway
@@ -220,10 +234,22 @@ async def _listening(
         raise failure
 
 
+async def _close(app: GatewayApp) -> None:
+    with anyio.CancelScope(shield=True):
+        await app.close()
+
+
 def _brain(config: GatewayConfig) -> Brain | None:
     if config.brain == "rules":
         return None
     return OpenAIBrain(config.openai) if isinstance(config.brain, str) else config.brain
+
+
+def _speech(config: GatewayConfig) -> speech.Speech:
+    stt = config.stt
+    if stt == "auto" and config.server.hears and config.stt_endpoint is None:
+        stt = "none"
+    return speech.choose(stt, config.tts, config.stt_endpoint, config.tts_endpoint)
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -9,7 +9,18 @@
 from __future__ import annotations
 
 from .acts import Cut, Report
-from .asking import AskBrain, Recall, StopBrain, Transcribe
+from .asking import (
+    AskBrain,
+    Expect,
+    Follow,
+    Outside,
+    Recall,
+    Say,
+    StopBrain,
+    StopFollowing,
+    StopSaying,
+    Transcribe,
+)
 from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
 from .credentials import ClientToken, Guest
 from .keeping import Forgotten, Kept, Learned, Recalled, Spoken
@@ -20,29 +31,35 @@ from .script import Script
 from .session import ServerSession
 
 __all__ = [
-    "DEFAULT_CHARACTER",
-    "DEFAULT_FRIEND",
-    "DEFAULT_KEY",
     "AskBrain",
     "Character",
     "ClientToken",
     "Cut",
+    "DEFAULT_CHARACTER",
+    "DEFAULT_FRIEND",
+    "DEFAULT_KEY",
+    "Expect",
     "Fact",
+    "Follow",
     "Forgotten",
     "Guest",
     "Kept",
     "Learned",
     "Memory",
     "MemoryStore",
+    "Outside",
     "Recall",
     "Recalled",
     "Registry",
     "Report",
     "RulesBrain",
+    "Say",
     "Script",
     "ServerConfig",
     "ServerSession",
     "Spoken",
     "StopBrain",
+    "StopFollowing",
+    "StopSaying",
     "Transcribe",
 ]

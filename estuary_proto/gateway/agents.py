@@ -24,7 +24,6 @@ from ..models.extras import EncounterEnd, EncounterMessage
 from ..models.session import ErrorEvent
 from .memory import Memory
 from .rules import RulesBrain, pieces
-from .voicing import Voicing, tone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .config import Character, ServerConfig
     from .conversation import Outlet
+    from .voices import Voices
+    from .voicing import Voicing
 
 MAX_TURNS: Final = 100
 MAX_SECONDS: Final = 3600.0
@@ -60,7 +61,7 @@ def problem_of(cast: Mapping[str, Character], wanted: StartAgentConversation) ->
 
 class AgentTalk:
     """One conversation of two, paced by the words, and by the voice where it is `aloud` at so many
-    Hz. `wanted` has no `problem_of`."""
+    Hz. `wanted` has no `problem_of`; `voices` are those of the session."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class AgentTalk:
         cast: Mapping[str, Character],
         wanted: StartAgentConversation,
         outlet: Outlet,
+        voices: Voices,
         *,
         now: float,
         aloud: int | None = None,
@@ -91,6 +93,7 @@ class AgentTalk:
         self._chunk = 0
         self._at = now
         self._aloud = aloud
+        self._voices = voices
         self._voice: Voicing | None = None
         self._heard_by = now
         self.over: bool = False
@@ -102,14 +105,17 @@ class AgentTalk:
         """When `speak` has something to do, in monotonic seconds."""
         if self.over or not self._outlet.has_room:
             return None
-        return min(self._next, self._until)
+        return self._until if self._next is None else min(self._next, self._until)
 
     @property
-    def _next(self) -> float:
-        """When there is more to say: of this turn, or the turn after it."""
+    def _next(self) -> float | None:
+        """When there is more to say: of this turn, or the turn after it. None while that has yet to
+        be spoken by somebody outside."""
         voiced = self._voice.due_at if self._voice is not None else None
         if self._pieces:
             return self._at if voiced is None else min(self._at, voiced)
+        if voiced is None and self._voice is not None and not self._voice.over:
+            return None
         return max(self._at, self._heard_by) if voiced is None else voiced
 
     def speak(self, *, now: float) -> None:
@@ -141,8 +147,9 @@ class AgentTalk:
         self._chunk = 0
         self._at = self._heard_by = at
         if self._aloud is not None:
-            who = self._who[(self._turn - 1) % 2]
-            self._voice = Voicing("", self._aloud, now=at, tone=tone_of(who.voice, who.speed))
+            self._voices.end(self._voice)
+            agent = self._agents[(self._turn - 1) % 2]
+            self._voice = self._voices.begin("", self._aloud, character=agent, now=at)
             self._voice.add(text)
             self._voice.finish()
 
@@ -167,6 +174,7 @@ class AgentTalk:
 
     def _end(self, reason: str, now: float) -> None:
         self.over = True
+        self._voices.end(self._voice)
         winner = self._agents[self._words[1] > self._words[0]]
         self._send(AgentConversationComplete(winner, reason, self._turn), now)
 

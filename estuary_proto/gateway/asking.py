@@ -1,4 +1,4 @@
-"""What a session asks of those who live outside: of a brain, and of a recogniser of speech."""
+"""What a session asks of those who live outside: a brain, a recogniser of speech, a voice."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .activity import Detector
     from .config import Character
 
 
@@ -48,4 +51,61 @@ class Transcribe:
     rate: int
 
 
-Command = AskBrain | StopBrain | Transcribe | Recall
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """Somebody is about to speak: what takes time to get ready may do so now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Listen to `pcm` (PCM16 mono at `rate` Hz), the next piece of what is being said in this
+    `turn`. `Transcribe` follows when it has been said, with all of it from the beginning."""
+
+    turn: int
+    pcm: bytes = field(repr=False)
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopFollowing:
+    """What is being said in this `turn` is of no interest any more."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak `text`, and tell its sound (PCM16 mono at `rate` Hz) under this `number`. `who` speaks,
+    as the place of the character among those of the gateway, with the `voice` of that name if there
+    is such a one, and `speed` times as fast as usual."""
+
+    number: int
+    text: str
+    rate: int
+    who: int = 0
+    voice: str = ""
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopSaying:
+    """What was to be said under this `number` is not wanted any more."""
+
+    number: int
+
+
+Command = (
+    AskBrain | StopBrain | Recall | Transcribe | Expect | Follow | StopFollowing | Say | StopSaying
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Who lives outside of a session, and is asked by commands: a `recogniser`, which may be `live`
+    and hear what is being said; a `voice`. `detector` makes the one that finds speech in what a
+    microphone sends, at so many Hz; without it speech is found by its energy."""
+
+    recogniser: bool = False
+    live: bool = False
+    voice: bool = False
+    detector: Callable[[int], Detector] | None = None

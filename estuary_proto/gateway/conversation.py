@@ -22,7 +22,7 @@ from .asking import AskBrain, Command, StopBrain
 from .keeping import Forgotten, Learned, Spoken
 from .rules import RulesBrain, pieces
 from .speech import Speech
-from .voicing import Voicing, tone_of
+from .voices import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .config import Character, ServerConfig
     from .keeping import Kept, Recalled
     from .vision import Picture
+    from .voicing import Voicing
 
 
 class Outlet(Protocol):
@@ -48,7 +49,7 @@ class Outlet(Protocol):
 class Conversation:
     """See the module. `known` is what was there before. `new_id` makes message ids; `tells_memory`
     turns `memory_updated` on; `wall` gives the time of day in ISO 8601; `keep` is told what should
-    last."""
+    last; with `voices` there is somebody who speaks."""
 
     def __init__(
         self,
@@ -64,8 +65,10 @@ class Conversation:
         wall: Callable[[], str] = str,
         abilities: Abilities | None = None,
         keep: Callable[[Kept], object] | None = None,
+        voices: Voices | None = None,
     ) -> None:
         self.commands: deque[Command] = deque()
+        self._voices = voices or Voices({})
         self._config = config
         self._session = session
         self.character: Character = character
@@ -205,7 +208,7 @@ class Conversation:
 
     def stop(self) -> None:
         """The client is leaving: be silent, and let the brain go."""
-        self._voicing = None
+        self._hush()
         if self._speech is not None:
             if not self._speech.complete:
                 self.commands.append(StopBrain(self._speech.turn))
@@ -306,18 +309,22 @@ class Conversation:
             interval=interval,
             interjection=interjection,
         )
-        self._voicing = None
+        self._hush()
         if aloud is not None:
-            self._voicing = Voicing(
+            self._voicing = self._voices.begin(
                 self.message_id,
                 aloud,
+                character=self._session.character_id,
                 now=now,
                 interjection=interjection,
                 terminator=self._config.voice_terminator,
-                tone=tone_of(self.character.voice, self.character.speed),
             )
         self._turns += 1
         return self._speech
+
+    def _hush(self) -> None:
+        self._voices.end(self._voicing)
+        self._voicing = None
 
     def _end(self) -> None:
         assert self._speech is not None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..models.base import Model
     from .abilities import Abilities
+    from .asking import Outside
     from .config import ServerConfig
     from .conversation import Conversation
 
@@ -46,7 +47,7 @@ class Room(Protocol):
 
 
 class Floor:
-    """See the module. `recogniser`: somebody outside says what was said."""
+    """See the module. Somebody `outside` may say what was said."""
 
     def __init__(
         self,
@@ -54,14 +55,13 @@ class Floor:
         abilities: Abilities,
         talk: Conversation,
         room: Room,
-        *,
-        recogniser: bool,
+        outside: Outside,
     ) -> None:
         self._config = config
         self._abilities = abilities
         self._talk = talk
         self._room = room
-        self.mic: Mic = Mic(config, self, talk.commands, external=recogniser)
+        self.mic: Mic = Mic(config, self, talk.commands, outside)
 
     def close(self) -> None:
         """It is over: nobody speaks, nobody listens."""

@@ -8,7 +8,8 @@
    adds nothing. A session that has used it keeps to it.
 4. What was said before the ear was closed is still answered. Nothing said is no turn.
 5. A recogniser that is asked by `Transcribe` says what it was; without one it is what
-   `ServerConfig.hears` says, or how long it took.
+   `ServerConfig.hears` says, or how long it took. One that is `live` hears it by `Follow` while it
+   is being said, and tells what it was so far.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from ..models.conversation import SttResponse
 from ..models.pcm import decode_pcm
 from ..models.session import ErrorEvent
 from ..models.voice import VoiceError, VoiceStarted, VoiceStopped
-from .asking import Transcribe
+from .activity import Probability
+from .asking import Expect, Follow, StopFollowing, Transcribe
 from .hearing import Hearing, Sound
 
 if TYPE_CHECKING:
     from collections import deque
 
     from ..models.base import Model
-    from .asking import Command
+    from .asking import Command, Outside
     from .config import ServerConfig
     from .hearing import Heard
 
@@ -59,20 +61,20 @@ class Listener(Protocol):
 
 
 class Mic:
-    """See the module. `external`: what was said is asked for in `commands`."""
+    """See the module. What was said is asked for in `commands`, if there is somebody outside."""
 
     def __init__(
         self,
         config: ServerConfig,
         listener: Listener,
         commands: deque[Command],
-        *,
-        external: bool,
+        outside: Outside,
     ) -> None:
         self._config = config
         self._listener = listener
         self._commands = commands
-        self._external = external
+        self._outside = outside
+        self._external = outside.recogniser
         self._hearing: Hearing | None = None
         self._button = False
         self._turns = 0
@@ -108,14 +110,27 @@ class Mic:
             self._listener.speaks(pressed=True, now=now)
         already = self._hearing is not None
         if not already or pressed is not self._button:
-            config = self._config
-            self._hearing = Hearing(
-                config.mic_rate, whole=pressed, keeps=self._external, longest=config.max_utterance
-            )
+            self.close()
+            self._hearing = self._new_hearing(whole=pressed)
+            if self._outside.live:
+                self._commands.append(Expect())
             self._bad = False
             self._stalls_at = None
         self._button = pressed
         self._listener.send(VoiceStarted(already), now=now)
+
+    def _new_hearing(self, *, whole: bool) -> Hearing:
+        config, detector = self._config, self._outside.detector
+        rate, activity = config.mic_rate, None
+        if detector is not None:
+            activity = Probability(rate, detector(rate), held=whole)
+        return Hearing(
+            rate,
+            whole=whole,
+            keeps=self._external,
+            longest=config.max_utterance,
+            activity=activity,
+        )
 
     def stop(self, *, now: float) -> None:
         """Listen no longer; what was said starts its turn."""
@@ -128,6 +143,10 @@ class Mic:
 
     def close(self) -> None:
         """Listen no longer, without a word."""
+        if self._hearing is not None and self._hearing.speaks and self._outside.live:
+            self._pending.discard(self._turns)
+            self._commands.append(StopFollowing(self._turns))
+            self._turns += 1
         self._hearing = None
         self._stalls_at = None
 
@@ -149,6 +168,8 @@ class Mic:
             self._hear(heard, now)
             if self._hearing is not hearing:  # What was said has ended the session.
                 return
+        if self._outside.live and self._turns in self._pending and (pcm := hearing.fresh()):
+            self._commands.append(Follow(self._turns, pcm, self._config.mic_rate))
         waits = hearing.speaks and not self._button
         self._stalls_at = now + STALLED if waits else None
 
@@ -168,10 +189,13 @@ class Mic:
         if turn not in self._pending:
             return
         text = " ".join(text.encode(errors="replace").decode().split())
-        if is_final:
-            self._pending.discard(turn)
-        self._listener.send(SttResponse(text, is_final), now=now)
-        if is_final and text:
+        if not is_final:
+            if self._listener.has_room:
+                self._listener.send(SttResponse(text), now=now)
+            return
+        self._pending.discard(turn)
+        self._listener.send(SttResponse(text, is_final=True), now=now)
+        if text:
             self._listener.said(text, now=now)
 
     def failed(self, turn: int, message: str, *, now: float) -> None:
@@ -191,6 +215,10 @@ class Mic:
             self._news = 0
             if not self._button:
                 self._listener.speaks(pressed=False, now=now)
+            if self._outside.live and len(self._pending) < MAX_PENDING:
+                self._pending.add(self._turns)
+        elif self._outside.live:
+            return  # The recogniser tells more.
         self._news += 1
         if self._listener.has_room:
             self._listener.send(SttResponse(self._words(heard.seconds, self._news)), now=now)
@@ -205,7 +233,7 @@ class Mic:
         if not self._external:
             self._listener.send(SttResponse(text, is_final=True), now=now)
             return text
-        if len(self._pending) < MAX_PENDING:
+        if turn in self._pending or len(self._pending) < MAX_PENDING:
             self._pending.add(turn)
             self._commands.append(Transcribe(turn, heard.pcm, self._config.mic_rate))
         else:

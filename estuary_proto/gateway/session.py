@@ -7,10 +7,11 @@
     session.next_command()                        # AskBrain | StopBrain | Transcribe | Cut | …
 
 The rules brain answers by itself; with `external=True` whoever moves the session is asked by
-`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`; with `recogniser=True` it is
-asked by `Transcribe` and tells by `heard` and `hearing_failed`. A script in the configuration
-decides over all of it (`rehearsal`). Without a `memory` whoever moves it is asked by `Recall` and
-tells by `recalled`; `keep` is told what should be kept. Nothing that a client sends raises.
+`AskBrain` and tells by `brain_piece`, `brain_done` and `brain_failed`. A recogniser `outside` is
+asked by `Follow` and `Transcribe` and tells by `heard` and `hearing_failed`, a voice by `Say`, and
+tells by `voice_sound`, `voice_done` and `voice_failed`. Without a `memory` whoever moves it is
+asked by `Recall` and tells by `recalled`; `keep` is told what should be kept. A script in the
+configuration decides over all of it (`rehearsal`). Nothing that a client sends raises.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from ..timers import Deadline, Timer, earlier
 from . import agents, door, unsupported
 from .abilities import abilities_of
 from .agents import AgentTalk, Encounter
-from .asking import Recall
+from .asking import Outside, Recall
 from .conversation import Conversation
 from .floor import Floor
 from .keeping import Recalled
@@ -46,6 +47,8 @@ from .limits import Limits, Moderation
 from .registry import Registry
 from .rehearsal import ACK_WITHIN, Rehearsal
 from .script import JOINING
+from .told import Told
+from .voices import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +66,7 @@ GOODBYE_WITHIN: Final = 2.0
 """Seconds that a client has to end the WebSocket after we hung up."""
 
 
-class ServerSession:
+class ServerSession(Told):
     """See the module. `memory` and `registry` are shared by all sessions of a gateway, `entropy(n)`
     gives n random bytes for ids, times are monotonic seconds. `wall` gives the time of day in ISO
     8601, for the messages that carry one."""
@@ -75,7 +78,7 @@ class ServerSession:
         memory: MemoryStore | None,
         entropy: Callable[[int], bytes],
         external: bool = False,
-        recogniser: bool = False,
+        outside: Outside | None = None,
         registry: Registry | None = None,
         wall: Callable[[], str] = str,
         keep: Callable[[Kept], object] | None = None,
@@ -88,7 +91,8 @@ class ServerSession:
         self._entering: intents.Authenticate | None = None
         self._entropy = entropy
         self._external = external
-        self._recogniser = recogniser
+        self._outside = outside or Outside()
+        self._voices = Voices(self._registry.cast, external=self._outside.voice)
         self._conn = Connection(
             Role.SERVER,
             handshake=Open(
@@ -189,9 +193,10 @@ class ServerSession:
 
     def next_command(self) -> Command | Cut | Report | None:
         """What an external brain, or whoever moves the session, should do next; or None."""
-        if self._rehearsal.commands:
-            return self._rehearsal.commands.popleft()
-        return self._talk.commands.popleft() if self._talk and self._talk.commands else None
+        for one in (self._rehearsal, self._voices, self._talk):
+            if one is not None and one.commands:
+                return one.commands.popleft()
+        return None
 
     # --- inputs ----------------------------------------------------------------------------
 
@@ -225,10 +230,7 @@ class ServerSession:
         elif not self._rehearsal.silent:
             self._conn.handle_timeout(now=now)
         self._take_events()
-        if self._talk is not None:
-            self._talk.speak(now=now)
-        if self._agents is not None:
-            self._agents.speak(now=now)
+        self._speak(now)
         if self._floor is not None:
             self._floor.mic.tick(now=now)
         self._enforce()
@@ -240,41 +242,6 @@ class ServerSession:
         self._now = now
         self._rehearsal.speak_up()
         self.hang_up(code, reason)
-
-    def brain_piece(self, turn: int, text: str, *, now: float) -> None:
-        """An external brain's next piece for this turn."""
-        self._now = now
-        if self._talk is not None:
-            self._talk.brain_piece(turn, text, now=now)
-            self._settle()
-
-    def brain_done(self, turn: int, *, now: float) -> None:
-        """An external brain has said it all."""
-        self._now = now
-        if self._talk is not None:
-            self._talk.brain_done(turn, now=now)
-            self._settle()
-
-    def brain_failed(self, turn: int, message: str, *, now: float) -> None:
-        """An external brain gave up: the client gets an `error`, and the turn is over."""
-        self._now = now
-        if self._talk is not None:
-            self._talk.brain_failed(turn, message, now=now)
-            self._settle()
-
-    def heard(self, turn: int, text: str, *, now: float, is_final: bool = True) -> None:
-        """A recogniser tells what was said in this turn, so far or `is_final`; "" is nothing."""
-        self._now = now
-        if self._floor is not None:
-            self._floor.mic.heard(turn, text, now=now, is_final=is_final)
-            self._settle()
-
-    def hearing_failed(self, turn: int, message: str, *, now: float) -> None:
-        """A recogniser gave up: the client gets an `error`, and what was said is no turn."""
-        self._now = now
-        if self._floor is not None:
-            self._floor.mic.failed(turn, message, now=now)
-            self._settle()
 
     def recalled(self, found: Recalled, *, now: float) -> None:
         """What a `Recall` asked for: with it the session begins."""
@@ -293,6 +260,14 @@ class ServerSession:
         self.tell(AuthError("The share was revoked"))
         self.leave()
         return True
+
+    def _speak(self, now: float) -> None:
+        self._now = now
+        if self._talk is not None:
+            self._talk.speak(now=now)
+        if self._agents is not None:
+            self._agents.speak(now=now)
+        self._settle()
 
     # --- an outlet for the conversation ----------------------------------------------------
 
@@ -491,9 +466,9 @@ class ServerSession:
         self._talk = Conversation(
             self._config, info, character, known, self,
             new_id=self._new_id, external=self._external, tells_memory=who.realtime_memory,
-            wall=self._wall, abilities=abilities, keep=self._keep,
+            wall=self._wall, abilities=abilities, keep=self._keep, voices=self._voices,
         )  # fmt: skip
-        self._floor = Floor(self._config, abilities, self._talk, self, recogniser=self._recogniser)
+        self._floor = Floor(self._config, abilities, self._talk, self, self._outside)
         self._floor.greet(now=self._now)
         self._rehearsal.began(now=self._now, number=self._registry.connections)
         self._rehearsal.run(now=self._now)
@@ -554,7 +529,7 @@ class ServerSession:
         assert self._floor is not None  # There is a session.
         aloud = None if outlet else self._floor.aloud(heard=True)
         self._agents = AgentTalk(
-            self._config, cast, wanted, outlet or self, now=self._now, aloud=aloud
+            self._config, cast, wanted, outlet or self, self._voices, now=self._now, aloud=aloud
         )
         self._agents.speak(now=self._now)
 

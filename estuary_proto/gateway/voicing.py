@@ -159,16 +159,25 @@ class Voicing:
     @property
     def due_at(self) -> float | None:
         """When the next chunk is due; None while there is none."""
-        if self.over or not (self.complete or len(self._pcm) > self._size):
+        if self.over or not (self._whole or len(self._pcm) > self._size):
             return None
+        return self._next_at
+
+    @property
+    def _next_at(self) -> float:
         return self._ends_at - (AHEAD - 1 / CHUNKS_A_SECOND)
+
+    @property
+    def _whole(self) -> bool:
+        """Whether what is kept is all the rest there is."""
+        return self.complete
 
     def next_chunk(self, now: float) -> BotVoice:
         """The chunk that is due."""
         pcm = bytes(self._pcm[: self._size])
         del self._pcm[: self._size]
         self._fill()
-        last = self.complete and not self._pcm
+        last = self._whole and not self._pcm
         self.over = last and not (self._terminator and pcm)
         # A transport that stood still, or words that came late, bring no burst afterwards.
         self._ends_at = max(self._ends_at, now) + len(pcm) / 2 / self.rate

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def test_the_microphone_has_the_rate_that_it_was_told(gateway: Callable[..., Any]) -> None:
-    _, url = gateway("--mic-rate", "8000")
+    _, url = gateway("--mic-rate", "8000", "--stt", "none")
     config = EstuaryConfig(url, "est_dev", "demo", "p", mic_sample_rate=8000)
     heard: list[str] = []
     done = anyio.Event()

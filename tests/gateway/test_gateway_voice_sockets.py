@@ -66,7 +66,7 @@ class Ears:
 async def test_a_recogniser() -> None:
     ears = Ears()
     async with (
-        serve_gateway(server=ServerConfig(word_interval=0.001), recogniser=ears) as gw,
+        serve_gateway(server=ServerConfig(word_interval=0.001), stt=ears) as gw,
         EstuaryClient(config_of(gw)) as client,
     ):
         told = Told(client)

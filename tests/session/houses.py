@@ -69,7 +69,8 @@ async def our_gateway(
     scenes: Sequence[Sequence[Wire]] = (), **settings: Any
 ) -> AsyncIterator[House]:
     mind = ServerConfig(script=rehearsal(scenes), word_interval=0.001, **settings)
-    async with serve_gateway(server=mind) as gateway:
+    # What the scenes send as speech is made of tones.
+    async with serve_gateway(server=mind, stt="none", tts="tone") as gateway:
         yield House(gateway.url, gateway.character_id)
 
 

@@ -1,0 +1,135 @@
+"""The process in which pocketsphinx listens: it holds the interpreter for too long for ours.
+
+In: frames of a kind, the number of the utterance, the length of what follows, and that: `P` a piece
+of PCM16 mono at 16 kHz, `E` the end of it, `X` nobody wants to know. Out: one line of JSON for each
+piece and each end, with `id`, `text` and `final`; `{"ready": true}` before all of them.
+
+While an utterance comes it is decoded as far as it goes. At its end it is decoded once more as a
+whole, which knows the loudness of all of it, by the open vocabulary and by what people say to the
+character (`domain`); the likelier of the two is it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from struct import Struct
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from . import domain
+from .arpa import arpa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FRAME: Final = Struct(">cII")
+PIECE: Final = b"P"
+END: Final = b"E"
+ABANDON: Final = b"X"
+
+_OPEN: Final = "_default"
+_DOMAIN: Final = "domain"
+
+
+class Ear:
+    """A decoder and the utterance that it is at."""
+
+    def __init__(self) -> None:
+        from pocketsphinx import Decoder
+
+        self._decoder: Any = Decoder(loglevel="FATAL")
+        self._cmn: str = self._decoder.get_cmn(False)
+        self._pcm = bytearray()
+        self._open = False
+        self._expect()
+
+    def _expect(self) -> None:
+        from pocketsphinx import NGramModel
+
+        decoder = self._decoder
+
+        def known(sentence: str) -> bool:
+            return all(decoder.lookup_word(word) is not None for word in sentence.split())
+
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "domain.lm")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(arpa((text, weight) for text, weight in domain.said() if known(text)))
+            model = NGramModel(decoder.config, decoder.logmath, path)
+        decoder.add_lm(_DOMAIN, model)
+        decoder.activate_search(_OPEN)
+
+    def piece(self, pcm: bytes) -> str:
+        """What is said so far."""
+        if not self._open:
+            # Whoever spoke last has nothing to do with this voice's level.
+            self._decoder.set_cmn(self._cmn)
+            self._decoder.start_utt()
+            self._open = True
+        self._pcm += pcm
+        if pcm:
+            self._decoder.process_raw(pcm, False, False)
+        return self._told()[0]
+
+    def end(self) -> str:
+        """What was said."""
+        pcm = bytes(self._pcm)
+        self.abandon()
+        found = [self._whole(pcm, search) for search in (_DOMAIN, _OPEN)] if pcm else [("", 0.0)]
+        return max(found, key=lambda one: one[1])[0]
+
+    def abandon(self) -> None:
+        """Forget it."""
+        if self._open:
+            self._decoder.end_utt()
+        self._open = False
+        self._pcm.clear()
+
+    def _whole(self, pcm: bytes, search: str) -> tuple[str, float]:
+        decoder = self._decoder
+        decoder.activate_search(search)
+        decoder.start_utt()
+        decoder.process_raw(pcm, False, True)
+        decoder.end_utt()
+        return self._told()
+
+    def _told(self) -> tuple[str, float]:
+        found = self._decoder.hyp()
+        return (found.hypstr, found.score) if found is not None else ("", -1.0)
+
+
+def listen(source: BinaryIO, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Answer what comes until there is no more."""
+    ear, current = Ear(), -1
+    tell({"ready": True})
+    while len(head := source.read(FRAME.size)) == FRAME.size:
+        kind, number, size = FRAME.unpack(head)
+        data = source.read(size)
+        if number != current:
+            ear.abandon()
+            current = number
+        if kind == PIECE:
+            tell({"id": number, "text": ear.piece(data), "final": False})
+        elif kind == END:
+            tell({"id": number, "text": ear.end(), "final": True})
+        else:
+            ear.abandon()
+
+
+def main() -> None:
+    """The process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the gateway, which ends us.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
+        os.dup2(2, 1)  # Whatever a library prints is no answer.
+
+        def tell(answer: dict[str, Any]) -> None:
+            told.write(json.dumps(answer) + "\n")
+            told.flush()
+
+        try:
+            listen(sys.stdin.buffer, tell)
+        except BrokenPipeError:
+            os._exit(0)  # Nobody listens any more.
