@@ -1,0 +1,120 @@
+"""An open loudspeaker: the character's own voice is taken out of what the microphone hears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from estuary_audio import pcm
+from estuary_audio.alignment import Alignment
+from estuary_audio.apm import Processor
+from estuary_audio.likeness import Likeness
+from estuary_audio.passage import Passage, inner_rate
+from estuary_audio.samples import floats, pcm16
+from estuary_audio.speech import SpeechDetector
+from estuary_proto.errors import ErrorCode, EstuaryError
+
+if TYPE_CHECKING:
+    from estuary_audio.chunker import AudioBlock
+
+
+SUSPECT = 0.4
+"""Seconds of what is left that are compared with what was played, before it is believed speech."""
+
+RESIDUE = -25.0
+"""dB of the loudspeaker's level that may be left before it is known: the module begins carefully."""
+
+
+class EchoCanceller:
+    """Removes echo from blocks of a microphone at `rate` Hz (8000 to 48000).
+
+    Give `far_end` to an AudioPlayer, and each block of an AudioRecorder to `near_end`. The
+    switches are the `apm_*` of the configuration. Times are monotonic seconds. `far_end` may be
+    called from any thread, all else belongs to one.
+
+    Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`.
+    """
+
+    def __init__(
+        self,
+        rate: int = 16000,
+        *,
+        echo_cancellation: bool = True,
+        noise_suppression: bool = False,
+        auto_gain_control: bool = False,
+        high_pass_filter: bool = True,
+    ) -> None:
+        self.rate: int = rate
+        inner = inner_rate(rate)
+        self._echo = echo_cancellation
+        self._switches = {
+            "echo": echo_cancellation,
+            "noise": noise_suppression,
+            "gain": auto_gain_control,
+            "high_pass": high_pass_filter,
+        }
+        self._processor = Processor(inner, **self._switches)
+        self._passage = Passage(rate, self._processor.delay, self._clean)
+        self._alignment = Alignment(inner)
+        self._residue = Likeness(inner)
+        self._speech = SpeechDetector(inner, RESIDUE, self._is_echo)
+
+    @property
+    def delay(self) -> float | None:
+        """Seconds by which the echo comes later than the devices tell; None until it is found."""
+        return self._alignment.delay
+
+    @property
+    def onset(self) -> float | None:
+        """When the user began to speak who speaks now; None while nobody does."""
+        return self._speech.onset
+
+    def talking(self, at: float) -> bool:
+        """Whether the user spoke at that time; while they speak, also later ones."""
+        return self._speech.talking(at)
+
+    def far_end(self, audio: bytes, rate: int, at: float) -> None:
+        """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
+        self._alignment.far.put(audio, rate, at)
+
+    def near_end(self, block: AudioBlock) -> bytes:
+        """Take what the microphone heard; gives it cleaned, PCM16 at its rate.
+
+        Some milliseconds are held back until the next block, or `finish`: in all, as many samples
+        come out as went in. Raises EstuaryError CONFIG_INVALID for a block of another rate.
+        """
+        if block.rate != self.rate:
+            raise EstuaryError(
+                f"the block's rate is {block.rate} Hz, not {self.rate}",
+                ErrorCode.CONFIG_INVALID,
+                {"field": "rate"},
+            )
+        self._alignment.far.settle()
+        return self._passage.push(block.pcm, block.at)
+
+    def finish(self) -> bytes:
+        """The last milliseconds, when the microphone pauses or closes; what follows begins anew."""
+        self._alignment.far.settle()
+        return self._passage.finish()
+
+    def reset(self) -> None:
+        """A device has changed: what was learnt of the echo's way is forgotten, no sound is lost."""
+        self._passage.renew()
+        self._processor = Processor(self._passage.inner, **self._switches)
+        self._alignment.clear()
+        self._speech.clear()
+
+    def _clean(self, frame: bytes, begin: float, end: float) -> bytes:
+        size = len(frame) // pcm.WIDTH
+        far = self._alignment.read(begin, end, size)
+        near = floats(frame)
+        if self._echo:
+            self._alignment.compare(near, far)
+        cleaned = self._processor.clean(frame, pcm16(far), self._alignment.lag or 0.0)
+        heard = floats(cleaned)
+        self._residue.feed(heard, far)
+        self._speech.feed(heard, far, begin, self._alignment.lag)
+        return cleaned
+
+    def _is_echo(self) -> bool:
+        """Whether what is left is the loudspeaker's: the echo's way has just changed."""
+        return self._residue.lag(SUSPECT) is not None
