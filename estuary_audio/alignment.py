@@ -21,6 +21,12 @@ RESERVE = 0.004
 SOONEST, LATEST = 0.004, 0.4
 """Between these delays all is well."""
 
+MOVED = 0.006
+"""Seconds by which an echo has moved for good: another latency."""
+
+SETTLING = 60
+"""Frames of 10 ms after a change."""
+
 AIM = 0.04
 """The delay that is aimed at when it is not."""
 
@@ -31,20 +37,22 @@ class Alignment:
     def __init__(self, rate: int) -> None:
         self.far: FarEnd = FarEnd(rate)
         self.lead: float | None = None
+        self._shifted = False
+        self._settling = 0  # Frames for which a change of the echo's way may still be heard.
         self._most = 0.0
         self._finder = DelayFinder(rate)
 
     @property
-    def lag(self) -> float | None:
-        """Seconds from a frame that was read to its echo; None while unknown."""
+    def delay(self) -> float | None:
+        """Seconds by which the echo comes later than the devices tell; None while unknown."""
         return self._finder.delay
 
     @property
-    def delay(self) -> float | None:
-        """Seconds by which the echo comes later than the devices tell; None while unknown."""
-        if self.lag is None or self.lead is None:
+    def lag(self) -> float | None:
+        """Seconds from a frame that was read to its echo; None while unknown."""
+        if self.delay is None or self.lead is None:
             return None
-        return self.lag - self.lead
+        return self.delay + self.lead
 
     def clear(self) -> None:
         """Another device: all begins anew."""
@@ -57,18 +65,43 @@ class Alignment:
         self._keep_up(end)
         lead = self.lead or 0.0
         far, jumped = self.far.read(begin + lead, end + lead, size)
-        if jumped:
+        if jumped and not self._shifted:
             self._finder.clear()
+        self._shifted = False
         return far
 
     def compare(self, near: Any, far: Any) -> None:
-        """Take what was heard and what was read, and follow the echo."""
-        if not self._finder.feed(near, far):
+        """Take what was heard and what was read, and follow the echo.
+
+        When it has moved, what is read moves with it, so that what was learnt of it still holds.
+        """
+        before = self.delay
+        if self._finder.feed(near, far, self.lead or 0.0):
+            self._follow(before)
+        self._settling = max(0, self._settling - 1)
+
+    def has_moved(self) -> bool:
+        """Whether the echo's way has just changed, as it may when it seems that a user speaks."""
+        before, found = self.delay, self._finder.glance()
+        if before is not None and found is not None and abs(found - before) > MOVED:
+            self._finder.delay = found
+            self._follow(before)
+        return self._settling > 0
+
+    def _follow(self, before: float | None) -> None:
+        delay, lag, lead = self.delay, self.lag, self.lead
+        if delay is None or lag is None or lead is None:
             return
-        lag, lead = self._finder.delay, self.lead
-        if lag is None or lead is None or SOONEST <= lag <= LATEST:
-            return
-        self._move(min(lead + AIM - lag, max(lead, self._most)))
+        moved = before is not None and abs(delay - before) > MOVED
+        wished = lead
+        if moved and before is not None:
+            wished = lead + before - delay
+        if not SOONEST <= wished + delay <= LATEST:
+            wished = AIM - delay
+        if wished != lead:
+            self._shift(min(wished, max(self._most, lead)))
+        if moved:
+            self._settling = SETTLING
 
     def _keep_up(self, end: float) -> None:
         ready = self.far.end
@@ -79,11 +112,9 @@ class Alignment:
             self.lead = min(LEAD, most)
         elif self.far.fresh and ready < end + self.lead:
             # A player that has stopped is no reason; one that hands over later is.
-            self._move(most)
+            self._shift(most)
         self.far.fresh = False
 
-    def _move(self, lead: float) -> None:
-        if self._finder.delay is not None and self.lead is not None:
-            self._finder.delay += lead - self.lead
+    def _shift(self, lead: float) -> None:
         self.lead = lead
-        self._finder.clear()
+        self._shifted = True

@@ -6,14 +6,20 @@ from typing import Any
 
 from estuary_audio.likeness import Likeness
 
-PERIOD = 20
+PERIOD = 10
 """Frames of 10 ms between two looks."""
 
 AGREE = 0.004
 """Seconds within which two looks must agree."""
 
-LOOK = 1.0
-"""Seconds that are looked at: fewer find a change sooner, more are surer."""
+SURE = 11.0
+"""How far the peak of a look must stand out."""
+
+GLANCE = 0.3
+"""Seconds that are looked at when a change is suspected."""
+
+SHARE = 0.3
+"""How much of what is heard must be the echo, for a glance to be believed."""
 
 
 class DelayFinder:
@@ -21,25 +27,35 @@ class DelayFinder:
 
     def __init__(self, rate: int) -> None:
         self.delay: float | None = None
-        """Seconds from a frame that was played to its echo; None until it is sure."""
+        """Seconds by which the echo comes later than the devices tell; None until it is sure."""
         self._likeness = Likeness(rate)
         self._frames = 0
         self._candidate: float | None = None
 
     def clear(self) -> None:
-        """What has been compared is on another time line; what was found is kept until then."""
+        """What has been compared is on another time line; what was found is kept."""
         self._likeness.clear()
         self._candidate = None
 
-    def feed(self, near: Any, far: Any) -> bool:
-        """Take a frame of each, floats; True when the delay has been found anew."""
-        self._likeness.feed(near, far)
+    def feed(self, near: Any, far: Any, lead: float) -> bool:
+        """Take a frame of each, floats; `far` was for `lead` seconds later.
+
+        True when the delay has been found anew.
+        """
+        self._likeness.feed(near, far, lead)
         self._frames += 1
         if self._frames % PERIOD:
             return False
-        found, before = self._likeness.lag(LOOK), self._candidate
+        found, before = self._likeness.lag(sure=SURE), self._candidate
         self._candidate = found
         if found is None or before is None or abs(found - before) > AGREE:
             return False
         self.delay = found
         return True
+
+    def glance(self) -> float | None:
+        """Where the echo is at this moment, if it is most of what is heard."""
+        found = self._likeness.lag(GLANCE)
+        if found is None or self._likeness.share(found, GLANCE) < SHARE:
+            return None
+        return found

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
 from estuary_audio.apm import Processor
-from estuary_audio.likeness import Likeness
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
 from estuary_audio.speech import SpeechDetector
@@ -16,9 +15,6 @@ from estuary_proto.errors import ErrorCode, EstuaryError
 if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
 
-
-SUSPECT = 0.4
-"""Seconds of what is left that are compared with what was played, before it is believed speech."""
 
 RESIDUE = -25.0
 """dB of the loudspeaker's level that may be left before it is known: the module begins carefully."""
@@ -55,8 +51,7 @@ class EchoCanceller:
         self._processor = Processor(inner, **self._switches)
         self._passage = Passage(rate, self._processor.delay, self._clean)
         self._alignment = Alignment(inner)
-        self._residue = Likeness(inner)
-        self._speech = SpeechDetector(inner, RESIDUE, self._is_echo)
+        self._speech = SpeechDetector(inner, RESIDUE, self._alignment.has_moved)
 
     @property
     def delay(self) -> float | None:
@@ -110,11 +105,5 @@ class EchoCanceller:
         if self._echo:
             self._alignment.compare(near, far)
         cleaned = self._processor.clean(frame, pcm16(far), self._alignment.lag or 0.0)
-        heard = floats(cleaned)
-        self._residue.feed(heard, far)
-        self._speech.feed(heard, far, begin, self._alignment.lag)
+        self._speech.feed(floats(cleaned), far, begin, self._alignment.lag)
         return cleaned
-
-    def _is_echo(self) -> bool:
-        """Whether what is left is the loudspeaker's: the echo's way has just changed."""
-        return self._residue.lag(SUSPECT) is not None

@@ -47,6 +47,13 @@ HANGOVER = 0.4
 QUIET = 1e-9
 """Power (of full scale) below which nothing is told apart."""
 
+AUDIBLE, LOUD = 1e-7, 0.03
+"""The loudspeaker's power in a band from which something is learnt: of full scale, and of the most
+of late. What is weaker tells of the room's noise."""
+
+LOUDEST_FADES = 10 ** (-0.001)
+"""From frame to frame."""
+
 REMEMBERED = 32
 """Stretches of speech that `talking` knows."""
 
@@ -79,6 +86,7 @@ class SpeechDetector:
         self._floor: Any = None
         self._near: Any = None
         self._echo: Any = None
+        self._loudest: Any = None
         self._tails: list[Any] = [None, None]
         self._last = float("-inf")
         self._end()
@@ -105,7 +113,7 @@ class SpeechDetector:
         self._history.append(self._powers(far, 1))
         if self._near is None:
             self._near = self._floor = power.copy()
-            self._echo = np.zeros(BANDS)
+            self._echo = self._loudest = np.zeros(BANDS)
             self._coupling = np.full(BANDS, self._first_coupling)
         self._near = 0.5 * self._near + 0.5 * power
         self._echo = np.maximum(self._played(lag), self._echo * FADING)
@@ -147,11 +155,13 @@ class SpeechDetector:
         return np.max([self._history[i] for i in range(first, last + 1)], axis=0)
 
     def _learn(self, speech: bool) -> None:
-        audible = self._echo > 1e-7
+        self._loudest = np.maximum(self._echo, self._loudest * LOUDEST_FADES)
+        audible = self._echo > np.maximum(AUDIBLE, LOUD * self._loudest)
         ratio = 10 * np.log10((self._near + QUIET) / (self._echo + QUIET))
+        clear = self._near > 8 * self._floor
         # What is seen stays below the coupling in six frames of seven.
         slow = 0.1 if speech or self.onset is not None else 1.0
-        step = np.where(ratio > self._coupling, 0.6 * slow, -0.1)
+        step = np.where(ratio > self._coupling, 0.6 * slow * clear, -0.1)
         self._coupling = np.where(audible, np.clip(self._coupling + step, -60, 20), self._coupling)
         falls = self._near < self._floor
         rise = 10 ** (0.002 if speech or audible.any() else 0.01)
@@ -164,9 +174,7 @@ class SpeechDetector:
             self._last = at + FRAME
         if self.onset is None:
             if sum(found for _, found in self._frames) >= NEEDED and speech:
-                if self._is_echo():
-                    self._frames.clear()
-                else:
+                if not self._is_echo():
                     self.onset = next(when for when, found in self._frames if found)
         elif at - self._last > HANGOVER:
             self._end()
