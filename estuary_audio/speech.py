@@ -98,6 +98,11 @@ class SpeechDetector:
         return any(begin <= at <= end for begin, end in self._said)
 
     @property
+    def quiet(self) -> float:
+        """Power of the room's noise, in all bands."""
+        return float(self._floor.sum()) + BANDS * QUIET
+
+    @property
     def coupling(self) -> float:
         """dB from the loudspeaker to here, as learnt: the mean over the bands."""
         if self._coupling is None:
