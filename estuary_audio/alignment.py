@@ -37,6 +37,8 @@ class Alignment:
     def __init__(self, rate: int) -> None:
         self.far: FarEnd = FarEnd(rate)
         self.lead: float | None = None
+        self.lost: bool = False
+        """The echo has moved so that what was learnt of it does not hold; to be set to False."""
         self._shifted = False
         self._settling = 0  # Frames for which a change of the echo's way may still be heard.
         self._most = 0.0
@@ -102,6 +104,8 @@ class Alignment:
             self._shift(min(wished, max(self._most, lead)))
         if moved:
             self._settling = SETTLING
+            # Nearer than it can be followed: what was learnt of it is wrong now.
+            self.lost = self.lost or self.lead != wished
 
     def _keep_up(self, end: float) -> None:
         ready = self.far.end

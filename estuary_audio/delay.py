@@ -15,7 +15,7 @@ AGREE = 0.004
 SURE = 11.0
 """How far the peak of a look must stand out."""
 
-GLANCE = 0.3
+GLANCE = 0.2
 """Seconds that are looked at when a change is suspected."""
 
 SHARE = 0.3

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
 from estuary_audio.apm import Processor
+from estuary_audio.extra import numpy as np
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
 from estuary_audio.speech import SpeechDetector
@@ -15,6 +16,9 @@ from estuary_proto.errors import ErrorCode, EstuaryError
 if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
 
+
+COUPLING = 0.0
+"""dB of the loudspeaker's level that the microphone may hear before it is known."""
 
 RESIDUE = -25.0
 """dB of the loudspeaker's level that may be left before it is known: the module begins carefully."""
@@ -49,9 +53,14 @@ class EchoCanceller:
             "high_pass": high_pass_filter,
         }
         self._processor = Processor(inner, **self._switches)
+        self._plain = Processor(inner, **{**self._switches, "echo": False})
+        self._late = pcm.silence(self._processor.delay - self._plain.delay)
+        self._removing = echo_cancellation
         self._passage = Passage(rate, self._processor.delay, self._clean)
         self._alignment = Alignment(inner)
-        self._speech = SpeechDetector(inner, RESIDUE, self._alignment.has_moved)
+        moved = self._alignment.has_moved
+        self._speech = SpeechDetector(inner, RESIDUE, moved)
+        self._beside = SpeechDetector(inner, COUPLING, moved)
 
     @property
     def delay(self) -> float | None:
@@ -61,11 +70,12 @@ class EchoCanceller:
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now; None while nobody does."""
-        return self._speech.onset
+        onsets = [heard.onset for heard in (self._speech, self._beside) if heard.onset is not None]
+        return min(onsets) if onsets else None
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time; while they speak, also later ones."""
-        return self._speech.talking(at)
+        return self._speech.talking(at) or self._beside.talking(at)
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -84,6 +94,8 @@ class EchoCanceller:
                 {"field": "rate"},
             )
         self._alignment.far.settle()
+        if self._alignment.lost:
+            self._renew()
         return self._passage.push(block.pcm, block.at)
 
     def finish(self) -> bytes:
@@ -93,17 +105,41 @@ class EchoCanceller:
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo's way is forgotten, no sound is lost."""
-        self._passage.renew()
-        self._processor = Processor(self._passage.inner, **self._switches)
+        self._renew()
         self._alignment.clear()
         self._speech.clear()
+        self._beside.clear()
+
+    def _renew(self) -> None:
+        self._passage.renew()
+        self._processor = Processor(self._passage.inner, **self._switches)
+        self._alignment.lost = False
 
     def _clean(self, frame: bytes, begin: float, end: float) -> bytes:
-        size = len(frame) // pcm.WIDTH
-        far = self._alignment.read(begin, end, size)
         near = floats(frame)
-        if self._echo:
-            self._alignment.compare(near, far)
-        cleaned = self._processor.clean(frame, pcm16(far), self._alignment.lag or 0.0)
-        self._speech.feed(floats(cleaned), far, begin, self._alignment.lag)
-        return cleaned
+        far = self._alignment.read(begin, end, len(near))
+        lag = self._alignment.lag
+        cleaned = self._processor.clean(frame, pcm16(far), lag or 0.0)
+        if not self._echo:
+            self._speech.feed(floats(cleaned), far, begin, lag)
+            return cleaned
+        self._alignment.compare(near, far)
+        self._beside.feed(near, far, begin, lag)
+        self._speech.feed(floats(cleaned), far, begin, lag)
+        self._late += self._plain.clean(frame, b"", 0.0)
+        plain, self._late = self._late[: len(frame)], self._late[len(frame) :]
+        return self._chosen(cleaned, plain)
+
+    def _chosen(self, cleaned: bytes, plain: bytes) -> bytes:
+        """Cleaned while there may be echo, else only filtered; one fades into the other.
+
+        The module takes a user for echo as long as it has not heard any.
+        """
+        before, self._removing = self._removing, self._beside.explained > self._beside.quiet
+        if before and self._removing:
+            return cleaned
+        if not before and not self._removing:
+            return plain
+        first, second = (plain, cleaned) if self._removing else (cleaned, plain)
+        fade = np.linspace(0.0, 1.0, len(plain) // pcm.WIDTH, dtype=np.float32)
+        return pcm16(floats(first) * (1 - fade) + floats(second) * fade)

@@ -38,7 +38,7 @@ CEILING = 20.0
 ENOUGH = 3.0
 """Mean over the bands, in dB, that makes a frame one of speech."""
 
-RECENT, NEEDED = 25, 14
+RECENT, NEEDED = 20, 10
 """Frames that are looked at, and how many of them must be speech to begin."""
 
 HANGOVER = 0.4
@@ -53,6 +53,16 @@ of late. What is weaker tells of the room's noise."""
 
 LOUDEST_FADES = 10 ** (-0.001)
 """From frame to frame."""
+
+LEARNING, SLOWEST = 100.0, 0.1
+"""Frames in which most is learnt, and how much slower it then becomes: a user's voice, before it
+is noticed, must not pass for echo."""
+
+FAR_BELOW = 25.0
+"""dB by which so little is heard that there is no such coupling."""
+
+PROBATION = 0.6
+"""Seconds after its onset in which speech may still turn out to be echo."""
 
 REMEMBERED = 32
 """Stretches of speech that `talking` knows."""
@@ -87,6 +97,7 @@ class SpeechDetector:
         self._near: Any = None
         self._echo: Any = None
         self._loudest: Any = None
+        self._learnt: Any = None  # Frames from which something was learnt.
         self._tails: list[Any] = [None, None]
         self._last = float("-inf")
         self._end()
@@ -118,7 +129,7 @@ class SpeechDetector:
         self._history.append(self._powers(far, 1))
         if self._near is None:
             self._near = self._floor = power.copy()
-            self._echo = self._loudest = np.zeros(BANDS)
+            self._echo = self._loudest = self._learnt = np.zeros(BANDS)
             self._coupling = np.full(BANDS, self._first_coupling)
         self._near = 0.5 * self._near + 0.5 * power
         self._echo = np.maximum(self._played(lag), self._echo * FADING)
@@ -165,8 +176,12 @@ class SpeechDetector:
         ratio = 10 * np.log10((self._near + QUIET) / (self._echo + QUIET))
         clear = self._near > 8 * self._floor
         # What is seen stays below the coupling in six frames of seven.
-        slow = 0.1 if speech or self.onset is not None else 1.0
-        step = np.where(ratio > self._coupling, 0.6 * slow * clear, -0.1)
+        self._learnt = self._learnt + audible
+        pace = np.maximum(SLOWEST, 1.0 / (1.0 + self._learnt / LEARNING))
+        doubt = 0.1 if speech or self.onset is not None else 1.0
+        fall = np.where(clear, -0.1 * pace, -0.03)
+        step = np.where(ratio > self._coupling, 0.6 * doubt * clear * pace, fall)
+        step = np.where(ratio < self._coupling - FAR_BELOW, -0.3, step)
         self._coupling = np.where(audible, np.clip(self._coupling + step, -60, 20), self._coupling)
         falls = self._near < self._floor
         rise = 10 ** (0.002 if speech or audible.any() else 0.01)
@@ -183,6 +198,9 @@ class SpeechDetector:
                     self.onset = next(when for when, found in self._frames if found)
         elif at - self._last > HANGOVER:
             self._end()
+        elif at - self.onset < PROBATION and speech and self._is_echo():
+            self.onset = None
+            self._frames.clear()
 
     def _end(self) -> None:
         if self.onset is not None:
