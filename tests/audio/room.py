@@ -19,6 +19,8 @@ from estuary_audio.steady import Steady
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from estuary_audio.openair import OpenAir
+
 SPEAKER = 48000
 BLOCK = 0.02
 EPOCH = 5000.0
@@ -116,3 +118,56 @@ def to_pcm16(sound: Any) -> bytes:
     """PCM16 of floats of -1 to 1."""
     data: bytes = np.rint(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
     return data
+
+
+BEFORE, BEHIND = 0.05, 0.03
+"""Seconds by which a player hands over ahead of time, and a recorder gives after it."""
+
+
+@dataclass
+class Talk:
+    """What came of it: all in floats of -1 to 1 at the microphone's rate, times since the start."""
+
+    echo: Any
+    given: Any
+    size: int
+    """How many samples the microphone gave."""
+    found: list[tuple[float, float]]
+    """For each time at which somebody was known to speak: when they were said to have begun."""
+
+    def removed(self, begin: float, end: float, rate: int = 16000) -> float:
+        """The echo's level over what is left of it, in dB."""
+        part = slice(round(begin * rate), round(end * rate))
+        return decibels(self.echo[part]) - decibels(self.given[part])
+
+    def noticed(self, begin: float, within: float = 3.0) -> float | None:
+        """How long after `begin` it was known that somebody spoke."""
+        return next((at - begin for at, _ in self.found if begin <= at < begin + within), None)
+
+
+def decibels(sound: Any) -> float:
+    """The mean power, of full scale."""
+    return float(10 * np.log10(np.mean(np.square(sound)) + 1e-12))
+
+
+def converse(room: Room, handler: OpenAir, played: Any, user: Any = None) -> Talk:
+    """Play to a room that a handler listens to, each block at its time."""
+    echo = room.echo(played)
+    heard = echo + room.hum(len(echo))
+    if user is not None:
+        size = min(len(user), len(heard))
+        heard = heard[:size] + user[:size]
+    fars = [(at - BEFORE, 0, (pcm, rate, at)) for pcm, rate, at in room.far(played)]
+    nears = [(block.at + BLOCK + BEHIND, 1, block) for block in room.near(heard)]
+    given: list[bytes] = []
+    found: list[tuple[float, float]] = []
+    for now, _, what in sorted([*fars, *nears], key=lambda each: each[:2]):
+        if isinstance(what, AudioBlock):
+            given.append(handler.near_end(what))
+            if handler.onset is not None:
+                found.append((now - EPOCH, handler.onset - EPOCH))
+        else:
+            handler.far_end(*what)
+    given.append(handler.finish())
+    out = np.frombuffer(b"".join(given), "<i2") / 32767
+    return Talk(echo, out, sum(len(block.pcm) // 2 for _, _, block in nears), found)
