@@ -27,6 +27,9 @@ MOVED = 0.006
 SETTLING = 60
 """Frames of 10 ms after a change."""
 
+UNEXPECTED = 0.05
+"""Seconds by which devices tell wrongly now and then."""
+
 AIM = 0.04
 """The delay that is aimed at when it is not."""
 
@@ -95,6 +98,8 @@ class Alignment:
         if delay is None or lag is None or lead is None:
             return
         moved = before is not None and abs(delay - before) > MOVED
+        # What begins far from the delay may have learnt it wrong.
+        self.lost = self.lost or (before is None and abs(delay) > UNEXPECTED)
         wished = lead
         if moved and before is not None:
             wished = lead + before - delay

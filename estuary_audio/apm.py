@@ -44,9 +44,7 @@ class Processor:
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the package.
     """
 
-    def __init__(
-        self, rate: int, *, echo: bool, noise: bool, gain: bool, high_pass: bool
-    ) -> None:
+    def __init__(self, rate: int, *, echo: bool, noise: bool, gain: bool, high_pass: bool) -> None:
         self.delay: int = (DELAY if echo else DELAY_WITHOUT_ECHO)[rate]
         """Samples by which what `clean` gives lags behind what it takes."""
         self._rate = rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from estuary_audio import pcm
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
 
 
+RECENT = 80
+"""Frames that a new module learns from."""
+
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
 RESIDUE = -25.0
-"""dB of the loudspeaker's level that may be left before it is known: the module begins carefully."""
+"""dB of the loudspeaker's level that may be left before it is known: not much."""
 
 
 class EchoCanceller:
@@ -56,6 +60,7 @@ class EchoCanceller:
         self._plain = Processor(inner, **{**self._switches, "echo": False})
         self._late = pcm.silence(self._processor.delay - self._plain.delay)
         self._removing = echo_cancellation
+        self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=RECENT)
         self._passage = Passage(rate, self._processor.delay, self._clean)
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
@@ -104,22 +109,35 @@ class EchoCanceller:
         return self._passage.finish()
 
     def reset(self) -> None:
-        """A device has changed: what was learnt of the echo's way is forgotten, no sound is lost."""
-        self._renew()
+        """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
         self._alignment.clear()
+        silent = [(frame, bytes(len(frame))) for frame, _ in self._recent]
+        self._recent.clear()
+        self._recent.extend(silent)
+        self._renew()
         self._speech.clear()
         self._beside.clear()
 
     def _renew(self) -> None:
-        self._passage.renew()
+        """Another module, which hears the last moments first: it learns, and no sound is lost."""
         self._processor = Processor(self._passage.inner, **self._switches)
         self._alignment.lost = False
+        for frame, far in self._recent:
+            self._processor.clean(frame, far, self._expected)
+
+    @property
+    def _expected(self) -> float:
+        """When the echo comes, in seconds, or is guessed to."""
+        lag = self._alignment.lag
+        return lag if lag is not None else self._alignment.lead or 0.0
 
     def _clean(self, frame: bytes, begin: float, end: float) -> bytes:
         near = floats(frame)
         far = self._alignment.read(begin, end, len(near))
         lag = self._alignment.lag
-        cleaned = self._processor.clean(frame, pcm16(far), lag or 0.0)
+        played = pcm16(far)
+        cleaned = self._processor.clean(frame, played, self._expected)
+        self._recent.append((frame, played))
         if not self._echo:
             self._speech.feed(floats(cleaned), far, begin, lag)
             return cleaned

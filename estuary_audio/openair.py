@@ -23,25 +23,32 @@ class OpenAir(Protocol):
     @property
     def delay(self) -> float | None:
         """Seconds by which the echo comes later than the devices tell."""
+        ...
 
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now."""
+        ...
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time."""
+        ...
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """What the loudspeaker plays, from any thread."""
+        ...
 
     def near_end(self, block: AudioBlock) -> bytes:
         """What the microphone heard; gives what the user said."""
+        ...
 
     def finish(self) -> bytes:
         """What is held back."""
+        ...
 
     def reset(self) -> None:
         """A device has changed."""
+        ...
 
 
 def open_air(

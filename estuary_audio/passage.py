@@ -31,9 +31,7 @@ class Passage:
     of the one after its last, and gives as many back, `delay` samples later.
     """
 
-    def __init__(
-        self, rate: int, delay: int, work: Callable[[bytes, float, float], bytes]
-    ) -> None:
+    def __init__(self, rate: int, delay: int, work: Callable[[bytes, float, float], bytes]) -> None:
         self.rate = rate
         self.inner = inner_rate(rate)
         self.clock = Clock(self.inner)
@@ -45,7 +43,6 @@ class Passage:
         self._expected = 0.0
         self._taken = 0  # Samples worked on.
         self._rest = b""
-        self._carried = b""
         self._skip = delay
         self._owed = 0  # Samples that went in and have not come out.
 
@@ -67,13 +64,6 @@ class Passage:
         self._expected = float(self._taken)
         return rest
 
-    def renew(self) -> None:
-        """To be called before `work` forgets what it holds: it is taken out, and comes next."""
-        if not self._skip:
-            self._carried += self._worked(bytes(self._size))[: self._delay * pcm.WIDTH]
-            self._taken -= self._size // pcm.WIDTH
-            self._skip = self._delay
-
     def _paid(self, audio: bytes) -> bytes:
         paid = audio[: self._owed * pcm.WIDTH]
         self._owed -= len(paid) // pcm.WIDTH
@@ -88,8 +78,7 @@ class Passage:
         out = b"".join(done)
         skipped = min(self._skip, len(out) // pcm.WIDTH)
         self._skip -= skipped
-        carried, self._carried = self._carried, b""
-        return carried + out[skipped * pcm.WIDTH :]
+        return out[skipped * pcm.WIDTH :]
 
     def _worked(self, frame: bytes) -> bytes:
         begin = self.clock.time(self._taken)

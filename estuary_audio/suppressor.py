@@ -101,7 +101,7 @@ class Suppressor:
         return self._given()
 
     def reset(self) -> None:
-        """A device has changed: what was learnt of the echo's way is forgotten, no sound is lost."""
+        """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
         self._alignment.clear()
         self._speech.clear()
 

@@ -1,4 +1,4 @@
-"""A room of numbers: a loudspeaker, air, a microphone, and two sound cards with clocks of their own.
+"""A room of numbers: a loudspeaker, air, a microphone, and two sound cards with their clocks.
 
 What the loudspeaker plays comes back to the microphone attenuated, later, reverberated, distorted;
 a user speaks into it; something hums. Both devices tell times as real ones do: off by their
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soxr
 
 from estuary_audio import AudioBlock
+from estuary_audio.extra import soxr
 from estuary_audio.steady import Steady
 
 if TYPE_CHECKING:
@@ -161,7 +161,8 @@ def converse(room: Room, handler: OpenAir, played: Any, user: Any = None) -> Tal
     nears = [(block.at + BLOCK + BEHIND, 1, block) for block in room.near(heard)]
     given: list[bytes] = []
     found: list[tuple[float, float]] = []
-    for now, _, what in sorted([*fars, *nears], key=lambda each: each[:2]):
+    order: list[tuple[float, int, Any]] = [*fars, *nears]
+    for now, _, what in sorted(order, key=lambda each: each[:2]):
         if isinstance(what, AudioBlock):
             given.append(handler.near_end(what))
             if handler.onset is not None:

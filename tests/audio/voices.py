@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soxr
+
+from estuary_audio.extra import soxr
 
 CHARACTER = [
     "Well met, traveller. The road to the north is closed since the storm took the bridge away.",
