@@ -15,6 +15,12 @@ AGREE = 0.004
 SURE = 11.0
 """How far the peak of a look must stand out."""
 
+NEAR = 0.001
+"""Seconds by which the same way may seem to differ."""
+
+BETTER = 2.0
+"""How much more another way must explain than the one that is known."""
+
 GLANCE = 0.2
 """Seconds that are looked at when a change is suspected."""
 
@@ -50,12 +56,21 @@ class DelayFinder:
         self._candidate = found
         if found is None or before is None or abs(found - before) > AGREE:
             return False
+        if not self._is_better(found):
+            return False
         self.delay = found
         return True
+
+    def _is_better(self, found: float) -> bool:
+        """Whether it is another way, and no reflection of the one that is known."""
+        if self.delay is None or abs(found - self.delay) <= NEAR:
+            return True
+        new, old = (self._likeness.share(delay, GLANCE) for delay in (found, self.delay))
+        return new > BETTER * old
 
     def glance(self) -> float | None:
         """Where the echo is at this moment, if it is most of what is heard."""
         found = self._likeness.lag(GLANCE)
         if found is None or self._likeness.share(found, GLANCE) < SHARE:
             return None
-        return found
+        return found if self._is_better(found) else self.delay

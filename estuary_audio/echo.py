@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
 
 
+HEARD = 4.0
+"""How many times the power of the room the echo must have to be worth removing."""
+
 RECENT = 80
 """Frames that a new module learns from."""
 
@@ -153,7 +156,7 @@ class EchoCanceller:
 
         The module takes a user for echo as long as it has not heard any.
         """
-        before, self._removing = self._removing, self._beside.explained > self._beside.quiet
+        before, self._removing = self._removing, self._beside.explained > HEARD * self._beside.quiet
         if before and self._removing:
             return cleaned
         if not before and not self._removing:
