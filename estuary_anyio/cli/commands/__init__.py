@@ -1,0 +1,1 @@
+"""The commands, one module a theme. What a command needs is imported when it runs."""

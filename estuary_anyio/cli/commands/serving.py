@@ -1,0 +1,136 @@
+"""`estuary gateway`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..exits import need
+from ..options import DATA, EPILOG, KEY_HELP, backend_option
+
+_SPEECH = ("stt", "stt_", "tts", "tts_")
+
+
+@click.command(epilog=EPILOG)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4001,
+    show_default=True,
+    help="The port; 0 picks a free one.",
+)
+@click.option(
+    "--api-key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="A key that clients may come in with, once for each; est_dev when there is none. "
+    + KEY_HELP.format(first="--api-key-file"),
+)
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with such keys, one a line.",
+)
+@backend_option
+@click.option(
+    "--brain",
+    type=click.Choice(["rules", "openai"]),
+    default="rules",
+    show_default=True,
+    help="Who answers: the offline character, or a model behind an OpenAI-compatible address. "
+    "Its key comes from ESTUARY_LLM_API_KEY or OPENAI_API_KEY.",
+)
+@click.option("--llm-url", metavar="URL", help="The model's address, for example http://…/v1.")
+@click.option("--llm-model", metavar="NAME", help="The model's name.")
+@click.option(
+    "--stt",
+    type=click.Choice(["auto", "pocketsphinx", "openai", "none"]),
+    default="auto",
+    show_default=True,
+    help="Who understands what is said aloud. pocketsphinx comes with [speech], and does best with "
+    "clear English; --stt-url names a better one.",
+)
+@click.option(
+    "--stt-url",
+    metavar="URL",
+    help="An OpenAI-compatible recogniser, for example http://…/v1. "
+    "Its key comes from ESTUARY_STT_API_KEY or OPENAI_API_KEY.",
+)
+@click.option("--stt-model", metavar="NAME", help="Its model.  [default: whisper-1]")
+@click.option(
+    "--tts",
+    type=click.Choice(["auto", "flite", "espeak", "openai", "tone"]),
+    default="auto",
+    show_default=True,
+    help="Who speaks: the first that is there, or this one.",
+)
+@click.option(
+    "--tts-url",
+    metavar="URL",
+    help="An OpenAI-compatible voice, for example http://…/v1. "
+    "Its key comes from ESTUARY_TTS_API_KEY or OPENAI_API_KEY.",
+)
+@click.option("--tts-model", metavar="NAME", help="Its model.  [default: tts-1]")
+@click.option("--tts-voice", metavar="NAME", help="Its voice.  [default: alloy]")
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rules in YAML or JSON that make it do what you want to rehearse: drops, timeouts, "
+    "refusals, any event.",
+)
+@click.option(
+    "--idle-timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="End a session in which nothing is said for so long.",
+)
+@click.option(
+    "--voice-idle-timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Stop listening to a player who says nothing for so long.",
+)
+@click.option(
+    "--mic-rate",
+    type=click.IntRange(8000, 48000),
+    metavar="HZ",
+    help="The rate of the audio that clients send, which they cannot tell.  [default: 16000]",
+)
+@click.option(
+    "--quota",
+    type=click.IntRange(1),
+    metavar="MESSAGES",
+    help="How many messages a player may send.",
+)
+@DATA
+def gateway(
+    host: str,
+    port: int,
+    keys: tuple[str, ...],
+    api_key_file: Path | None,
+    data: str | None,
+    backend: str,
+    brain: str,
+    llm_url: str | None,
+    llm_model: str | None,
+    script: Path | None,
+    **more: Any,
+) -> int:
+    """Serve characters on this machine, with no account and no network."""
+    need("gateway", "hypercorn")
+    from ..place import directory, keys_in
+    from ..serving import serve
+    from ..speaking import speech_of
+
+    speech = speech_of({name: more.pop(name) for name in tuple(more) if name[:4] in _SPEECH})
+    found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
+    return serve(
+        host, port, found, backend, brain, (llm_url, llm_model), script, more, directory(data),
+        speech,
+    )  # fmt: skip
