@@ -26,6 +26,7 @@ KEY_HELP: Final = "Prefer {first}: arguments show in process lists."
 
 
 def backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Asyncio or trio, as `backend`."""
     return click.option(
         "--backend",
         type=click.Choice(["asyncio", "trio"]),
@@ -37,7 +38,7 @@ def backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 DATA = click.option(
     "--data",
-    envvar="ESTUARYDATA",
+    envvar="ESTUARY_DATA",
     show_envvar=True,
     metavar="DIR",
     help="Where what the characters know is kept; `:memory:` keeps it as long as the program "
@@ -123,6 +124,7 @@ def _device(
 
 
 def device_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which microphone and loudspeaker, as `input_device` and `output_device`."""
     for name, noun in (("--output-device", "loudspeaker"), ("--input-device", "microphone")):
         command = click.option(
             name,

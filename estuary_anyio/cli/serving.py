@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from estuary_anyio.gateway import GatewayConfig, OpenAISettings, read_script, serve_gateway
+from estuary_anyio.gateway import GatewayConfig, OpenAISettings, read_script
+from estuary_anyio.gateway.serve import serving
 from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 
@@ -62,6 +63,11 @@ def serve(
             brain=brain,
             openai=_openai(brain, *llm),
             server=_mind(script, limits),
+            stt=speech.stt,
+            tts=speech.tts,
+            stt_endpoint=speech.stt_endpoint,
+            tts_endpoint=speech.tts_endpoint,
+            data=data,
         )
     except EstuaryError as error:
         # The field is one of Python's; people typed an option.
@@ -70,20 +76,7 @@ def serve(
 
     async def job(tasks: TaskGroup, scope: CancelScope) -> int:
         # The scope ends inside, so that clients hear that the server is going away.
-        async with serve_gateway(
-            host,
-            port,
-            api_keys=config.api_keys,
-            brain=brain,
-            openai=config.openai,
-            server=config.server,
-            data=data,
-            stt=speech.stt,
-            tts=speech.tts,
-            stt_endpoint=speech.stt_endpoint,
-            tts_endpoint=speech.tts_endpoint,
-            report=lambda line: screen.say(one_line(line), "dim"),
-        ) as gateway:
+        async with serving(config, lambda line: screen.say(one_line(line), "dim")) as gateway:
             _greet(screen, gateway)
             with scope:
                 await anyio.sleep_forever()

@@ -174,7 +174,7 @@ async def serve_gateway(
         host, port, api_keys, brain, seed, openai, server or ServerConfig(), stt, tts,
         stt_endpoint, tts_endpoint, None if data is None else Path(data),
     )  # fmt: skip
-    async with _serve(config, report) as gateway:
+    async with serving(config, report) as gateway:
         yield gateway
 
 
@@ -182,16 +182,17 @@ async def run_gateway(
     config: GatewayConfig, *, started: Callable[[Gateway], object] | None = None
 ) -> None:
     """Serve until cancelled. `started` is called once, when clients can connect."""
-    async with _serve(config) as gateway:
+    async with serving(config) as gateway:
         if started is not None:
             started(gateway)
         await anyio.sleep_forever()
 
 
 @asynccontextmanager
-async def _serve(
+async def serving(
     config: GatewayConfig, report: Callable[[str], object] | None = None
 ) -> AsyncGenerator[Gateway, None]:
+    """Serve what `config` says for the length of the block; see `serve_gateway`."""
     try:
         from .listener import Listener  # Late: Hypercorn is heavy, and comes with an extra.
     except ModuleNotFoundError as error:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 OFFLINE = "no URL: this is the offline character, inside this program (--url: others)\n"
 HEARD = "(1.0 s of speech)"
 UTTERANCE = silence(0.3) + tone(1.0) + silence(0.2)
+TONES = ("--stt", "none", "--tts", "tone")
+"""A gateway to which a tone is speech, and who speaks in tones."""
 HANGOVER = 0.5
 """Seconds after which a pause is an end, and the earliest answer comes."""
 
@@ -49,14 +51,15 @@ def begin_of(sound: bytes, voice: bytes) -> float:
 
 
 def test_a_file_speaks_and_the_answer_is_another(
-    ended: Ended, backend: str, tmp_path: Path
+    gateway: Gateway, ended: Ended, backend: str, tmp_path: Path
 ) -> None:
+    _, url = gateway(*TONES)
     said, heard = write_wav(tmp_path / "said.wav", UTTERANCE), tmp_path / "heard.wav"
     # Nothing of [audio] is needed.
-    args = ("--backend", backend, "--input-wav", said, "--output-wav", str(heard))
+    args = ("--url", url, "--backend", backend, "--input-wav", said, "--output-wav", str(heard))
     got = ended(NO_SOUND, "talk", *args, program=("-c", WITHOUT))
     (answer,) = answers(HEARD)
-    assert got == (0, f"you > {HEARD}\ndemo > {answer}\n", OFFLINE)
+    assert got == (0, f"you > {HEARD}\ndemo > {answer}\n", "")
     sound, voice = read_wav(heard), voice_of(answer)
     begin = begin_of(sound, voice)
     assert begin >= 1.3 + HANGOVER - 0.02
@@ -68,7 +71,7 @@ def test_a_file_speaks_and_the_answer_is_another(
 def test_push_to_talk_is_one_turn_with_its_pauses(
     gateway: Gateway, ended: Ended, backend: str, tmp_path: Path
 ) -> None:
-    _, url = gateway("--api-key", "est_secret")
+    _, url = gateway("--api-key", "est_secret", *TONES)
     said = write_wav(tmp_path / "said.wav", UTTERANCE + silence(1.0) + UTTERANCE)
     heard = tmp_path / "heard.wav"
     args = ("--url", url, "--api-key", "est_secret", "--backend", backend, "--push-to-talk")
@@ -87,7 +90,7 @@ def test_who_speaks_up_silences_the_character(tmp_path: Path, backend: str) -> N
     heard = tmp_path / "heard.wav"
 
     async def run() -> tuple[int, str, str]:
-        async with serve_gateway(server=mind) as server:
+        async with serve_gateway(server=mind, tts="tone") as server:
             done = await anyio.run_process(
                 script("talk", "--backend", backend, "--url", server.url)
                 + ["--input-wav", said, "--output-wav", str(heard)],
@@ -116,12 +119,12 @@ def test_who_speaks_up_silences_the_character(tmp_path: Path, backend: str) -> N
 
 
 def test_ctrl_c_interrupts_first_and_ends_second(
-    start: Start, backend: str, tmp_path: Path
+    gateway: Gateway, start: Start, backend: str, tmp_path: Path
 ) -> None:
+    _, url = gateway(*TONES)
     said, heard = write_wav(tmp_path / "said.wav", UTTERANCE), tmp_path / "heard.wav"
-    args = ("--backend", backend, "--input-wav", said, "--output-wav", str(heard))
+    args = ("--url", url, "--backend", backend, "--input-wav", said, "--output-wav", str(heard))
     process = start("talk", *args)
-    assert process.stderr.readline() == OFFLINE
     assert process.stdout.readline() == f"you > {HEARD}\n"
     (answer,) = answers(HEARD)
     assert process.stdout.readline() == f"demo > {answer}\n"
@@ -133,11 +136,12 @@ def test_ctrl_c_interrupts_first_and_ends_second(
     assert voice_of(answer) not in read_wav(heard)
 
 
-def test_a_file_at_another_rate(ended: Ended, tmp_path: Path) -> None:
+def test_a_file_at_another_rate(gateway: Gateway, ended: Ended, tmp_path: Path) -> None:
     pytest.importorskip("soxr")
     sound = silence(0.3, 44100) + tone(1.0, rate=44100) + silence(0.2, 44100)
     said = write_wav(tmp_path / "said.wav", sound, 44100)
-    status, out, _ = ended("talk", "--input-wav", said)
+    _, url = gateway(*TONES)
+    status, out, _ = ended("talk", "--url", url, "--input-wav", said)
     assert (status, out.splitlines()[0]) == (0, f"you > {HEARD}")
     got = ended(NO_SOUND, "talk", "--input-wav", said, program=("-c", WITHOUT))
     assert got[:2] == (2, "")
@@ -160,7 +164,7 @@ def test_nothing_is_said(ended: Ended, backend: str, tmp_path: Path, held: tuple
 def test_a_server_that_is_killed(
     gateway: Gateway, start: Start, backend: str, tmp_path: Path
 ) -> None:
-    server, url = gateway()
+    server, url = gateway(*TONES)
     said = write_wav(tmp_path / "said.wav", UTTERANCE + silence(1.0) + UTTERANCE * 3)
     heard = tmp_path / "heard.wav"
     args = ("--backend", backend, "--url", url, "--timeout", "5")
@@ -170,7 +174,7 @@ def test_a_server_that_is_killed(
     assert process.stderr.readline() == "the connection is lost (network)\n"
     assert process.stderr.readline().startswith("reconnecting: attempt 1 in ")
     server.wait()
-    gateway("--port", url.rpartition(":")[2])
+    gateway("--port", url.rpartition(":")[2], *TONES)
     # It comes back, and goes on with what is still said.
     out, err = process.communicate(timeout=40)
     assert "connected again\n" in err
@@ -254,17 +258,18 @@ def test_a_server_that_ends_it(gateway: Gateway, ended: Ended, tmp_path: Path) -
 
 
 def test_captions_on_a_terminal(
-    terminal: Callable[..., Terminal], backend: str, tmp_path: Path
+    gateway: Gateway, terminal: Callable[..., Terminal], backend: str, tmp_path: Path
 ) -> None:
+    _, url = gateway(*TONES)
     said = write_wav(tmp_path / "said.wav", UTTERANCE)
-    talk = terminal("talk", "--backend", backend, "--input-wav", said)
+    talk = terminal("talk", "--url", url, "--backend", backend, "--input-wav", said)
     talk.until("you > (0.2 s of speech)")  # While it is said.
     talk.until(f"you > {HEARD}")
     (answer,) = answers(HEARD)
     talk.until(f"demo > {answer}\n")
     assert talk.end() == 0
     # Nothing is left of what was shown in between.
-    assert talk.lines == [OFFLINE.strip(), f"you > {HEARD}", f"demo > {answer}", ""]
+    assert talk.lines == [f"you > {HEARD}", f"demo > {answer}", ""]
     assert talk.raw.rindex("\x1b[?25h") > talk.raw.rindex("\x1b[?25l")  # The cursor is back.
 
 
@@ -275,7 +280,7 @@ def test_what_was_being_said_at_the_end_is_shown_once(
     said = write_wav(tmp_path / "said.wav", UTTERANCE)
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve_gateway(server=mind)) as server,
+        portal.wrap_async_context_manager(serve_gateway(server=mind, tts="tone")) as server,
     ):
         talk = terminal("talk", "--backend", backend, "--url", server.url, "--input-wav", said)
         talk.until("demo > ")
