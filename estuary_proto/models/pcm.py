@@ -1,4 +1,8 @@
-"""Audio as it stands in JSON: base64 of PCM16, little-endian, mono (PROTOCOL 2 and 3)."""
+"""Audio as it stands in JSON: base64 of PCM16, little-endian, mono (PROTOCOL 2 and 3).
+
+The standard library's codec takes a fifth of what a piece of voice costs; pybase64 (extra
+`[audio]`) is ten times faster, and is used where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,29 @@ from typing import Any
 
 from estuary_proto.models.base import Model
 
+try:
+    import pybase64 as compiled
+except ImportError:
+    compiled = None  # type: ignore[assignment]
+
 
 def decode_pcm(audio: str) -> bytes:
     """The bytes of base64 text; ValueError for anything that is not exactly that.
 
     Strict, since a decoder that skips what it does not know turns a damaged chunk into noise.
     """
+    if compiled is not None:
+        try:
+            return compiled.b64decode(audio, validate=True)
+        except ValueError:
+            pass  # It is stricter about padding: the standard library says what is base64.
     return a2b_base64(audio, strict_mode=True)
 
 
 def encode_pcm(pcm: bytes | bytearray | memoryview) -> str:
     """The base64 text of bytes, without line breaks."""
+    if compiled is not None:
+        return compiled.b64encode_as_string(pcm)
     return b2a_base64(pcm, newline=False).decode("ascii")
 
 

@@ -53,6 +53,7 @@ FORBIDDEN = {
 CALLS = {"os.urandom", "datetime.now", "datetime.utcnow", "date.today", "random.random"}
 THIRD_PARTIES = {
     "estuary_proto.websocket": {"wsproto", "h11"},
+    "estuary_proto.models.pcm": {"pybase64"},
 }
 # What none of the core's modules may bring into a fresh interpreter, not even through others.
 # (`time` is always there; `email.message` and the like would bring sockets.)
