@@ -12,9 +12,9 @@ from typing import Any
 from estuary_proto.models.base import Model
 
 try:
-    import pybase64 as compiled
+    import pybase64 as _compiled
 except ImportError:
-    compiled = None  # type: ignore[assignment]
+    _compiled = None  # type: ignore[assignment]
 
 
 def decode_pcm(audio: str) -> bytes:
@@ -22,9 +22,9 @@ def decode_pcm(audio: str) -> bytes:
 
     Strict, since a decoder that skips what it does not know turns a damaged chunk into noise.
     """
-    if compiled is not None:
+    if _compiled is not None:
         try:
-            return compiled.b64decode(audio, validate=True)
+            return _compiled.b64decode(audio, validate=True)
         except ValueError:
             pass  # It is stricter about padding: the standard library says what is base64.
     return a2b_base64(audio, strict_mode=True)
@@ -32,8 +32,8 @@ def decode_pcm(audio: str) -> bytes:
 
 def encode_pcm(pcm: bytes | bytearray | memoryview) -> str:
     """The base64 text of bytes, without line breaks."""
-    if compiled is not None:
-        return compiled.b64encode_as_string(pcm)
+    if _compiled is not None:
+        return _compiled.b64encode_as_string(pcm)
     return b2a_base64(pcm, newline=False).decode("ascii")
 
 

@@ -32,7 +32,7 @@ def ours(text: str) -> bytes | None:
 @given(data=st.binary(max_size=2000))
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_what_is_written(kind: type, data: bytes) -> None:
-    assert pcm.compiled is not None  # It comes with [dev].
+    assert "pybase64" in sys.modules  # It comes with [dev].
     text = pcm.encode_pcm(kind(data))
     assert text == b2a_base64(data, newline=False).decode()
     assert pcm.decode_pcm(text) == data
@@ -54,7 +54,7 @@ def test_without_it() -> None:
     program = (
         "import sys; sys.modules['pybase64'] = None\n"
         "from estuary_proto.models import pcm\n"
-        "assert pcm.compiled is None\n"
+        "assert pcm._compiled is None\n"
         "assert pcm.encode_pcm(memoryview(b'abcd')) == 'YWJjZA=='\n"
         "assert pcm.decode_pcm('YWJjZA==') == b'abcd'\n"
         "assert pcm.decode_or_empty('YW JjZA==') == b''\n"
