@@ -6,6 +6,8 @@ voice           200 sessions, 5 bot_voice a second each (200 ms, 6400 bytes of P
 voice-burst     one session, bot_voice as fast as the socket takes them
 upstream        100 sessions, 50 send_audio a second each (20 ms, 640 bytes of PCM)
 upstream-burst  one session, send_audio of 4800 bytes, one after the other
+idle            resident memory of a client that is connected and hears nothing: 500 of them
+connect         from the constructor to the session on loopback: 300 times, one after the other
 imports         CPU time of importing the package in a fresh interpreter
 
 Upstream, "delay" runs from when a chunk is due until the server has it, and the last byte ends the
@@ -26,10 +28,14 @@ import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .cases import CASES
+from .cases import CASES, LIVES
 from .clients import FLAVOURS, PACKAGES
-from .runner import Figures, Load, MeasurementError, import_cost, machine, measure, medians
+from .runner import Figures, Load, MeasurementError, import_cost, live, machine, measure, medians
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST = 30.0  # s; the server sends no pings, and clients give up 45 s after the opening
 HINT = 'estuary-sdk is missing, ours alone is measured: pip install "estuary-sdk==0.8.0"'
@@ -50,19 +56,22 @@ def wanted(only: str) -> list[str]:
     return kept
 
 
-def run_rounds(flavours: list[str], load: Load, rounds: int) -> dict[str, list[Figures]]:
-    """All flavours once, then all again; one that fails is named and left out from then on."""
+def run_rounds(
+    flavours: list[str], measure: Callable[[str], Figures], shown: str, rounds: int
+) -> dict[str, list[Figures]]:
+    """All flavours once, then all again; one that fails is named and left out from then on. The
+    figure that is `shown` says how it goes."""
     results: dict[str, list[Figures]] = {name: [] for name in flavours}
     for turn in range(rounds):
         for name in list(results):
             print(f"round {turn + 1} of {rounds}: {name}", end=" ", file=sys.stderr, flush=True)
             try:
-                figures = measure(name, load)
+                figures = measure(name)
             except MeasurementError as problem:
                 print(f"failed:\n{problem}", file=sys.stderr)
                 del results[name]
             else:
-                print(f"{figures['total']:.1f} us", file=sys.stderr)
+                print(f"{figures[shown]:.1f}", file=sys.stderr)
                 results[name].append(figures)
     return results
 
@@ -110,6 +119,21 @@ def table(results: dict[str, Figures]) -> str:
     return "\n".join(lines)
 
 
+def plain_table(results: dict[str, Figures]) -> str:
+    """Every figure, and in how many times that of estuary-sdk on asyncio."""
+    base = results.get("sdk-asyncio", {})
+    lines = []
+    for name, one in results.items():
+        cells = [f"{figure} {value:.2f}" for figure, value in one.items()]
+        if base:
+            cells = [
+                f"{cell} ({one[figure] / base[figure]:.2f})"
+                for cell, figure in zip(cells, one, strict=True)
+            ]
+        lines.append("  ".join([name.ljust(14), *cells]))
+    return "\n".join(lines)
+
+
 def imports(rounds: int) -> dict[str, float]:
     """Print and return the cost of importing each package, in seconds of CPU."""
     costs = {}
@@ -134,7 +158,7 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bench", choices=[*CASES, "imports"])
+    parser.add_argument("bench", choices=[*CASES, *LIVES, "imports"])
     parser.add_argument("--sessions", type=int, help="how many, if not as above")
     parser.add_argument("--rate", type=float, help="paced ones: events a second each")
     parser.add_argument("--seconds", type=float, default=8.0, help="paced ones: how long")
@@ -159,6 +183,22 @@ def asked(options: argparse.Namespace) -> Load:
     return Load(case.carries, sessions, events, rate, case.size, options.mic_rate, options.tls)
 
 
+def lives(options: argparse.Namespace) -> dict[str, object]:
+    """Print and return what clients cost that only live."""
+    case = LIVES[options.bench]
+    sessions = options.sessions or case.sessions
+    rounds = run_rounds(
+        wanted(options.only),
+        lambda name: live(name, options.bench, sessions),
+        case.shown,
+        options.rounds,
+    )
+    results = {name: medians(each) for name, each in rounds.items() if each}
+    print(f"\n{case.what}, medians of {options.rounds}; in brackets times estuary-sdk on asyncio")
+    print(plain_table(results) if results else "nothing measured")
+    return {"medians": results, "rounds": rounds}
+
+
 def main() -> None:
     """Measure, print one table, say where and how."""
     options = parse()
@@ -166,9 +206,13 @@ def main() -> None:
     report: dict[str, object] = {"machine": where, "command": command}
     if options.bench == "imports":
         report["seconds"] = imports(max(options.rounds, 11))
+    elif options.bench in LIVES:
+        report |= lives(options)
     else:
         load = asked(options)
-        rounds = run_rounds(wanted(options.only), load, options.rounds)
+        rounds = run_rounds(
+            wanted(options.only), lambda name: measure(name, load), "total", options.rounds
+        )
         results = {name: medians(each) for name, each in rounds.items() if each}
         shape = f"{load.sessions} sessions, {load.events} events each"
         shape += f", {load.rate:g} a second each" if load.rate else ", as fast as they come"

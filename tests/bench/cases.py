@@ -28,3 +28,18 @@ CASES = {
     "upstream": Case("upstream", "send_audio of 640 bytes", 100, rate=50, size=640),
     "upstream-burst": Case("upstream", "send_audio of 4800 bytes", 1, events=10000, size=4800),
 }
+
+
+@dataclass(frozen=True)
+class Life:
+    """Clients that only live: how many, and which figure says how it goes."""
+
+    what: str
+    sessions: int
+    shown: str
+
+
+LIVES = {
+    "idle": Life("resident KiB of an idle client", 500, "idle_kib"),
+    "connect": Life("ms until the session stands", 300, "connect_p50_ms"),
+}

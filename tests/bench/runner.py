@@ -98,11 +98,28 @@ def _measure(flavour: str, load: Load, pem: str) -> Figures:
     return result
 
 
+def live(flavour: str, case: str, sessions: int) -> Figures:
+    """One measurement of clients that only live (`lives`): a fresh server, a fresh process."""
+    server = _child("server", "--carries", "text", "--sessions", 1, "--events", 0)
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        client = _child("lives", case, flavour, "--port", port, "--sessions", sessions)
+        out, errors = client.communicate()
+        if client.returncode:
+            raise MeasurementError(errors.strip()[-1200:] or f"exit code {client.returncode}")
+        result: Figures = json.loads(out)
+    finally:
+        server.kill()
+        server.communicate()
+    return result
+
+
 def medians(rounds: list[Figures]) -> Figures:
     """The median of each figure over all rounds, and the range of the total."""
     result = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
-    totals = [one["total"] for one in rounds]
-    return result | {"total_min": min(totals), "total_max": max(totals)}
+    totals = [one["total"] for one in rounds if "total" in one]
+    return result | ({"total_min": min(totals), "total_max": max(totals)} if totals else {})
 
 
 def import_cost(statement: str, rounds: int) -> float:

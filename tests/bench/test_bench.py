@@ -64,6 +64,21 @@ def test_a_long_chunk_is_sent_in_frames_of_100_ms(tmp_path: Path) -> None:
         assert found["ours-asyncio"]["frames"] == frames
 
 
+@pytest.mark.parametrize(
+    ("case", "figures"),
+    [
+        ("idle", {"idle_kib"}),
+        ("connect", {"connect_p50_ms", "connect_p99_ms", "connect_cpu_ms"}),
+    ],
+)
+def test_clients_that_only_live(case: str, figures: set[str], tmp_path: Path) -> None:
+    found = bench(case, "--sessions", "20", "--only", "ours", report=tmp_path / "figures.json")
+    assert {"ours-asyncio", "ours-trio"} <= set(found)
+    for one in found.values():
+        assert set(one) == figures
+        assert min(one.values()) > 0
+
+
 def heard(*chunks: tuple[int, bytes]) -> Heard:
     """Two sessions of 1000 bytes each, and what came of them."""
     ear = Heard(2, 1000)
