@@ -73,6 +73,7 @@ def test_the_list_and_its_ids(inside: Ended) -> None:
     assert (status, out) == (1, "")
     assert err == ("estuary: no memory has an id that begins with 'none'; nothing was forgotten\n")
     assert inside("memories", "forget", "", "--yes")[0] == 1
+    assert "several memories have ids" in inside("memories", "forget", "0-", "--yes")[2]
     assert inside("memories", "forget", ids[0], "--yes") == (0, "forgotten: 1\n", "")
     assert [row[-1].strip() for row in columns(inside("memories", "list"))[1:]] == [RAIN, TEA]
     gone = as_json(inside("memories", "--status", "deleted", "--json"))
@@ -143,9 +144,16 @@ def test_where_nothing_is(inside: Ended) -> None:
     assert inside("memories", "facts") == (0, "no facts are known\n", "")
     assert inside("players") == (0, "nobody has talked yet\n", "")
     assert as_json(inside("memories", "--json")) == []
-    # Whoever looks for a character that there is not, does not make one by that.
-    status, out, err = inside("memories", "--character", "nobody")
-    assert (status, out, err) == (1, "", "estuary: the server answers 404: Character not found\n")
+    missing = (1, "", "estuary: the server answers 404: Character not found\n")
+    assert inside("memories", "--character", "nobody") == missing
+
+
+def test_who_looks_for_a_character_makes_none(
+    inside: Ended, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ESTUARY_DATA", str(tmp_path))
+    missing = (1, "", "estuary: the server answers 404: Character not found\n")
+    assert inside("memories", "--character", "nobody") == missing
     assert len(as_json(inside("characters", "--json"))) == 2
 
 
