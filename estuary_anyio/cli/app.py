@@ -9,6 +9,8 @@ import click
 from estuary_proto.version import __version__
 
 from .commands.hardware import devices
+from .commands.knowing import memories, players
+from .commands.making import characters, generate
 from .commands.serving import gateway
 from .commands.talking import chat, demo, talk
 from .exits import Exit, Stop
@@ -43,5 +45,7 @@ def estuary() -> None:
     """Conversations with AI characters: a local server, a chat, a demonstration."""
 
 
-for _command in (gateway, chat, demo, talk, devices):
+for _command in (
+    gateway, chat, demo, talk, devices, memories, characters, players, generate
+):  # fmt: skip
     estuary.add_command(_command)

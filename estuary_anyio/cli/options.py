@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .exits import need
+from .exits import Stop, need, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 EPILOG: Final = """\b
 Exit status:
   0    done
-  1    the conversation failed; one line on stderr says why
+  1    it failed; one line on stderr says why
   2    wrong usage, or a package or a sound device is missing
   130  ended by Ctrl-C (a gateway that is stopped so ends with 0)
 """
@@ -134,3 +135,51 @@ def device_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "The system's default else.",
         )(command)
     return command
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something is gone for good. Raises Stop for a no, UsageError where nobody can be
+    asked."""
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("it cannot be undone, and nobody can be asked: say --yes")
+    if not click.confirm(one_line(question), err=True):
+        raise Stop("nothing was done")
+
+
+def pages_options(command: Callable[..., int]) -> Callable[..., int]:
+    """How much of a list: the command gets it as `most`, None is all."""
+
+    @wraps(command)
+    def paged(limit: int, everything: bool, **rest: Any) -> int:
+        return command(most=None if everything else limit, **rest)
+
+    for option in (
+        click.option("--all", "everything", is_flag=True, help="All there is."),
+        click.option(
+            "--limit",
+            type=click.IntRange(1),
+            default=50,
+            show_default=True,
+            metavar="NUMBER",
+            help="So many at most.",
+        ),
+    ):
+        paged = option(paged)
+    return paged
+
+
+class ListByDefault(click.Group):
+    """A group of commands of which `list` is meant when none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See click; options without a command are those of `list`."""
+        if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

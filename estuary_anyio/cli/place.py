@@ -38,29 +38,42 @@ class Place:
         """Whether the conversation needs no server."""
         return not self.url
 
+    @property
+    def who(self) -> str:
+        """The player."""
+        return self.player or DEFAULT_PLAYER
+
+    @property
+    def whom(self) -> str:
+        """The character."""
+        from estuary_proto.gateway import DEFAULT_CHARACTER
+
+        return self.character or DEFAULT_CHARACTER
+
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator[EstuaryConfig, None]:
-        """The configuration for a client; an embedded gateway runs as long as the block.
+    async def open(self, *, invents: bool = True) -> AsyncGenerator[EstuaryConfig, None]:
+        """The configuration for a client; an embedded gateway runs as long as the block, and with
+        `invents` it has the character, whoever that is elsewhere.
 
         Raises Stop for what is missing, EstuaryError for what is wrong.
         """
-        player = self.player or DEFAULT_PLAYER
+        player = self.who
         if self.url:
             yield self._remote(self.url, player)
             return
         from estuary_anyio.gateway import serve_gateway
-        from estuary_proto.gateway import DEFAULT_CHARACTER, Character, ServerConfig
+        from estuary_proto.gateway import Character, ServerConfig
 
         mind = ServerConfig()
-        wanted = self.character or DEFAULT_CHARACTER
-        if wanted not in mind.characters:
+        wanted = self.whom
+        if invents and wanted not in mind.characters:
             # Whoever is meant elsewhere by this id, here it is the offline character.
             mind = ServerConfig(characters={wanted: Character("Wren")})
         async with serve_gateway(server=mind, data=self.data) as gateway:
-            yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
+            yield EstuaryConfig(gateway.url, gateway.api_key, wanted, player)
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:
-        from estuary_anyio.gateway.serve import is_loopback
+        from estuary_anyio.loopback import is_loopback
         from estuary_proto.gateway import DEFAULT_CHARACTER, DEFAULT_KEY
 
         key, character = self.api_key, self.character

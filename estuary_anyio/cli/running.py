@@ -107,6 +107,11 @@ _USAGE = (ErrorCode.CONFIG_INVALID, ErrorCode.AUDIO_UNAVAILABLE)
 
 def explain(error: EstuaryError) -> str:
     """An error for people at a command line: one line, with the way out where there is one."""
+    status: int = getattr(error, "status", None) or 0
+    _, answered, words = error.message.partition(f" answered {status}: ")
+    if answered:
+        # Which route it was is for programmers.
+        return f"the server answers {status}: {one_line(words)}{_STATUS_HINTS.get(status, '')}"
     text = one_line(error.message)
     hint = _HINTS.get(error.code, "")
     return f"{text}{hint}"
@@ -117,6 +122,8 @@ _HINTS = {
     ErrorCode.CONNECTION_TIMEOUT: " (is --url right?)",
     ErrorCode.TIMEOUT: " (--timeout waits longer)",
 }
+
+_STATUS_HINTS = {401: " (check the key)"}
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
+    from rich.table import Table
+
 _LONGEST_WORD = 24
 """Characters after which a word is shown before its end has come: some scripts have no blanks."""
 
@@ -199,6 +201,12 @@ class Screen:
         """A line on stdout."""
         self.break_off()
         self.out.print(Text(text, style), soft_wrap=True)
+        self.out.file.flush()
+
+    def show(self, table: Table) -> None:
+        """A table on stdout."""
+        self.break_off()
+        self.out.print(table)
         self.out.file.flush()
 
     def notice(self, text: str, style: str = "dim") -> None:

@@ -8,13 +8,17 @@ stays with Hypercorn alone, and the application mounts in any ASGI server. Frame
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sqlite3
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import anyio
 
+from estuary_proto.errors import EstuaryError
 from estuary_proto.gateway import (
     ClientToken,
     Guest,
@@ -32,17 +36,18 @@ from .link import Brain, Link, Receive, Send
 from .senses import LiveRecogniser, Recogniser, Voice
 from .store import characters, shares
 from .store.archive import Archive
-from .store.database import Database
+from .store.database import Database, version_of
 from .store.moments import iso, seconds_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from estuary_proto.gateway.activity import Detector
     from estuary_proto.intents import StartAgentConversation
     from estuary_proto.models import Character
+
+_log = logging.getLogger("estuary.gateway")
 
 ABORT = "estuary.abort"
 """Where in a scope's state a server may leave the function that cuts the connection at once."""
@@ -80,6 +85,7 @@ class GatewayApp:
         self._desk = Desk(house)
         self._opening = anyio.Lock()
         self._open = False
+        self._version = 0
         self._report = report
         self._brain = brain
         self._recogniser = recogniser
@@ -116,10 +122,7 @@ class GatewayApp:
         """
         async with self._opening:
             if not self._open:
-                for model in await self._database.write(self._load):
-                    known = self.config.characters.get(model.id)
-                    greeting = known.greeting if known is not None else ""
-                    self._registry.cast[model.id] = performer(model, greeting)
+                self._cast(await self._database.write(self._load))
                 now = self._clock()
                 at = iso(now)
                 for kept in await self._database.read(lambda db: shares.guests(db, at)):
@@ -132,11 +135,30 @@ class GatewayApp:
             characters.add_missing(db, described(character_id, character), at)
         return characters.every(db)
 
+    def _cast(self, models: list[Character]) -> None:
+        cast = self._registry.cast
+        cast.clear()
+        for model in models:
+            known = self.config.characters.get(model.id)
+            cast[model.id] = performer(model, known.greeting if known is not None else "")
+
+    async def _meet(self) -> None:
+        """Know the characters as another process may have made or changed them meanwhile."""
+        version = await self._database.read(version_of)
+        if version != self._version:
+            self._version = version
+            self._cast(await self._database.read(characters.every))
+
     async def close(self) -> None:
-        """Close the database; what was told has been kept."""
-        await self._archive.settle()
-        await self._database.close()
-        self._open = False
+        """Close the database; what was told has been kept, or EstuaryError is raised."""
+        try:
+            await self._archive.settle()
+        except sqlite3.Error as error:
+            # Nobody was answered by it, but somebody said it.
+            raise EstuaryError(f"what was said last could not be kept: {error}") from error
+        finally:
+            await self._database.close()
+            self._open = False
 
     def close_all(self, code: int = 1001, reason: str = "going away") -> None:
         """Say goodbye to every client with this WebSocket close code."""
@@ -183,6 +205,7 @@ class GatewayApp:
             else:
                 await send({"type": "websocket.close"})
             return
+        await self._meet()
         await send({"type": "websocket.accept"})
         session = ServerSession(
             self.config,
@@ -209,10 +232,14 @@ class GatewayApp:
         self._links.add(link)
         try:
             await link.run()
+        except* sqlite3.Error as failed:
+            _log.error("the database failed: %s", failed.exceptions[0])
+            with suppress(Exception):
+                await send({"type": "websocket.close", "code": 1011})
         finally:
             session.receive_eof(now=anyio.current_time())  # Whatever ended it: its seat is free.
-            with anyio.CancelScope(shield=True):
-                await self._archive.settle()
+            with anyio.CancelScope(shield=True), suppress(sqlite3.Error):
+                await self._archive.settle()  # If it cannot, it does with the next, or at the end.
             self._links.discard(link)
             self._left.set()
 

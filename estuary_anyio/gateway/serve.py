@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from estuary_proto.credentials import ClientCredential
 from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 
+from ..loopback import is_loopback
 from . import speech
 from .app import GatewayApp
 from .openai_brain import OpenAIBrain, OpenAISettings
@@ -85,14 +85,6 @@ class GatewayConfig:
         """The mind's settings, with the keys and the seed of this configuration."""
         keys = (DEFAULT_KEY,) if self.api_keys is None else tuple(self.api_keys)
         return replace(self.server, api_keys=keys, seed=self.seed)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class Gateway:

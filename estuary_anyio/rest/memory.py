@@ -160,7 +160,10 @@ class MemoryClient:
         source_quote: str | None = None,
         timeout: float | None = TIMEOUT,
     ) -> MemoryData:
-        """Let the character remember this. Importance and confidence run from 0 to 1."""
+        """Let the character remember this. Importance and confidence run from 0 to 1.
+
+        Which fields the vendor's server takes besides content and type is a guess.
+        """
         return await self._runner.run(
             lambda player: calls.create(
                 self._character,

@@ -352,7 +352,8 @@ class Conversation:
         who, at = self._session, self._wall()
         memories = [
             MemoryData(
-                id=f"{who.session_id}-{self._turns}-{number}",
+                # What differs stands first: people name a memory by the beginning of its id.
+                id=f"{self._turns}-{number}-{who.session_id}",
                 agent_id=who.character_id,
                 player_id=who.player_id,
                 content=fact.text,

@@ -92,7 +92,10 @@ class CharacterListResponse(Model):
 
 @model
 class Motive(Model):
-    """What drives a character towards a player now; None when nothing in particular does."""
+    """What drives a character towards a player now; None when nothing in particular does.
+
+    A guess: PROTOCOL 7.2 names the route and what is sent, and no public source shows the answer.
+    """
 
     CAMEL: ClassVar[bool] = True
     BARE: ClassVar[str] = "motive"
@@ -107,7 +110,8 @@ class Motive(Model):
 class Encounter(Model):
     """An encounter of two characters that the server has begun (PROTOCOL 7.2).
 
-    What they say comes as `encounter_message` events.
+    What they say comes as `encounter_message` events. A guess: PROTOCOL 7.2 tells what is sent and
+    the status 202, and no public source shows the answer.
     """
 
     CAMEL: ClassVar[bool] = True

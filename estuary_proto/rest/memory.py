@@ -161,7 +161,11 @@ def create(
     topic: str | None = None,
     source_quote: str | None = None,
 ) -> Call[MemoryData]:
-    """Let the character remember this. Importance and confidence run from 0 to 1."""
+    """Let the character remember this. Importance and confidence run from 0 to 1.
+
+    A guess in part: PROTOCOL 7.2 names content and memory_type and leaves the rest open, and no
+    public source shows the answer, which is taken to be the memory.
+    """
     body = _body(
         content=needed_text("content", content),
         memory_type=memory_type,

@@ -82,7 +82,10 @@ def start_encounter(
     prompt: str | None = None,
     max_turns: int | None = None,
 ) -> Call[Encounter]:
-    """Let two characters meet; what they say comes as `encounter_message` events."""
+    """Let two characters meet; what they say comes as `encounter_message` events.
+
+    The answer is a guess: see Encounter.
+    """
     body = json_of(
         {
             "characterAId": an_id("character_a_id", character_a_id),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from anyio.from_thread import BlockingPortal
 
     from tests.cli.terminal import Terminal
 
@@ -110,3 +114,30 @@ def terminal(environment: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
 
     with terminals(environment) as begin:
         yield begin
+
+
+@pytest.fixture
+def portal() -> Iterator[BlockingPortal]:
+    """An event loop beside the test, for servers."""
+    with start_blocking_portal() as beside:
+        yield beside
+
+
+@pytest.fixture
+def inside(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the script in this process, which takes a tenth of the time of one of its own: its exit
+    status, stdout and stderr."""
+    from estuary_anyio.__main__ import main
+
+    for name in set(os.environ) - set(clean_environment()):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ESTUARY_DATA", ":memory:")
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # It has one of its own.
+
+    def run(*args: str) -> tuple[int, str, str]:
+        status = main(args)
+        return status, *capsys.readouterr()
+
+    return run

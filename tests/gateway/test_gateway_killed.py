@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.anyio,
+    # What matters here is the loop of the process that is killed.
+    pytest.mark.parametrize("anyio_backend", ["asyncio"]),
+    pytest.mark.parametrize("backend", ["asyncio", "trio"]),
     pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL"),
 ]
 
@@ -35,9 +38,13 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 @asynccontextmanager
-async def house(data: Path) -> AsyncGenerator[tuple[str, subprocess.Popen[bytes]], None]:
+async def house(
+    data: Path, backend: str
+) -> AsyncGenerator[tuple[str, subprocess.Popen[bytes]], None]:
     """`estuary gateway` as a process of its own, and where it listens."""
     command = [sys.executable, "-m", "estuary_anyio", "gateway", "--port", "0", "--data", str(data)]
+    # How it hears and speaks takes time to load, and nothing is said aloud.
+    command += ["--backend", backend, "--stt", "none", "--tts", "tone"]
     process = await anyio.to_thread.run_sync(_start, command)
     assert process.stdout is not None
     line = await anyio.to_thread.run_sync(process.stdout.readline)
@@ -49,9 +56,9 @@ async def house(data: Path) -> AsyncGenerator[tuple[str, subprocess.Popen[bytes]
         process.stdout.close()
 
 
-async def test_requests(tmp_path: Path) -> None:
+async def test_requests(tmp_path: Path, backend: str) -> None:
     acknowledged: set[str] = set()
-    async with house(tmp_path) as (url, process):
+    async with house(tmp_path, backend) as (url, process):
 
         async def write(who: int) -> None:
             async with EstuaryClient(config_of(url, "ada")) as client:
@@ -70,7 +77,7 @@ async def test_requests(tmp_path: Path) -> None:
                 tasks.start_soon(write, who)
     assert len(acknowledged) >= 60
     assert process.returncode == -signal.SIGKILL
-    found = await _contents(tmp_path)
+    found = await _contents(tmp_path, backend)
     assert acknowledged <= found
     # At most what was under way: nobody heard of it, and it is whole.
     assert len(found - acknowledged) <= 4
@@ -79,14 +86,14 @@ async def test_requests(tmp_path: Path) -> None:
     db.close()
 
 
-async def _contents(data: Path) -> set[str]:
-    async with house(data) as (url, _), EstuaryClient(config_of(url, "ada")) as client:
+async def _contents(data: Path, backend: str) -> set[str]:
+    async with house(data, backend) as (url, _), EstuaryClient(config_of(url, "ada")) as client:
         return {memory.content async for memory in client.memory.iter_memories(status="active")}
 
 
-async def test_conversations(tmp_path: Path) -> None:
+async def test_conversations(tmp_path: Path, backend: str) -> None:
     answered: list[str] = []
-    async with house(tmp_path) as (url, process):
+    async with house(tmp_path, backend) as (url, process):
 
         async def talk(player: str) -> None:
             async with EstuaryClient(config_of(url, player)) as client:
@@ -105,7 +112,7 @@ async def test_conversations(tmp_path: Path) -> None:
             for player in ("ada", "bea", "cleo"):
                 tasks.start_soon(talk, player)
     assert process.returncode == -signal.SIGKILL
-    async with house(tmp_path) as (url, _):
+    async with house(tmp_path, backend) as (url, _):
         for player in ("ada", "bea", "cleo"):
             async with EstuaryClient(config_of(url, player)) as client:
                 kept = {m.source_quote async for m in client.memory.iter_memories()}

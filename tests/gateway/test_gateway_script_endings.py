@@ -167,7 +167,9 @@ def credential_config(gw: Gateway, *lifetimes: float) -> EstuaryConfig:
 async def test_a_credential_is_renewed_on_the_live_session() -> None:
     renewed = anyio.Event()
     script = Script.read([{"when": "renew_authentication", "do": {"unknown": "seen"}}])
-    async with serve_gateway(server=ServerConfig(script=script)) as gw:
+    # A story of more than the half second that the first token still has.
+    mind = ServerConfig(script=script, word_interval=0.01)
+    async with serve_gateway(server=mind) as gw:
         async with EstuaryClient(credential_config(gw, 0.6, 3600)) as client:
             client.on("unknown_event", lambda event: renewed.set())
             ends: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from estuary_anyio.gateway.api import outgoing
 from estuary_anyio.gateway.store.database import FILE
 from estuary_proto.errors import EstuaryError
 from estuary_proto.gateway import ServerConfig
+from estuary_proto.gateway.api.fields import Text
 
 from .gateway import ADA, DEMO, Clock, gateway_client
 
@@ -100,3 +102,16 @@ async def test_starting_with_a_directory_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(EstuaryError, match="data:"):
         async with serve_gateway(data=tmp_path / "file" / "house"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    # Python and JavaScript differ in what is blank: neither may take what the schema forbids.
+    [("", 422), (" \t", 422), ("\x1c\x1f", 422), ("\x85", 422), ("\ufeff", 422), ("\u200b", 200)],
+)
+async def test_what_is_blank_is_no_name(name: str, status: int) -> None:
+    async with gateway_client() as client:
+        made = await client.post("/api/v1/characters", json={"persona": {"name": name}})
+        assert made.status_code == status
+    # The schema says the same.
+    assert bool(re.search(Text(blank=False).schema()["pattern"], name)) == (status == 200)

@@ -79,6 +79,12 @@ class Database:
             self._connection = None
 
 
+def version_of(db: sqlite3.Connection) -> int:
+    """A number that is another one when another process has written."""
+    (version,) = db.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
 def _open(directory: Path | None) -> sqlite3.Connection:
     """The database, in the newest layout. Raises EstuaryError CONFIG_INVALID."""
     where = ":memory:"

@@ -47,6 +47,10 @@ class Field(Protocol):
         ...
 
 
+_INK: Final = re.compile(r"[^\s\u001c-\u001f\u0085\ufeff]")
+"""What is not blank, to Python and to JavaScript, whose ideas of `\\s` differ by these."""
+
+
 @dataclass(frozen=True)
 class Text:
     """A text of `least` to `most` characters; one of `choices` where there are any; one that
@@ -65,7 +69,7 @@ class Text:
             raise Wrong(where, "it is no text")
         if self.choices and value not in self.choices:
             raise Wrong(where, f"it is none of {', '.join(self.choices)}")
-        if len(value) < self.least or (not self.blank and not value.strip()):
+        if len(value) < self.least or (not self.blank and not _INK.search(value)):
             raise Wrong(where, "it is empty")
         if self.most is not None and len(value) > self.most:
             raise Wrong(where, f"it has {len(value)} characters, {self.most} are the most")
@@ -87,7 +91,7 @@ class Text:
         if self.most is not None:
             made["maxLength"] = self.most
         if not self.blank:
-            made["pattern"] = r"\S"
+            made["pattern"] = _INK.pattern
         if self.pattern:
             made["pattern"] = self.pattern
         return made
