@@ -167,6 +167,8 @@ def _barge_in(
     if not cut:
         return []
     since = max(min(begun for begun, _ in cut), one.at - EARLY)
-    moments = [item.at for item in (*speech, *said) if item.kind in ("speech", "heard")] + presses
+    moments = [item.at for item in (*speech, *said) if item.kind in ("speech", "heard")]
+    if one.at in presses:
+        moments = []
     onset = min((moment for moment in moments if since <= moment <= one.at), default=one.at)
     return [_between(onset, max(silent for _, silent in cut))]

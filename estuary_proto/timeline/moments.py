@@ -72,16 +72,16 @@ class Cutting:
             if one.reason:
                 facts.append(("reason", one.reason))
             if one.by == "client":
-                took = "never" if one.confirmed is None else _ms(one.confirmed - one.at)
-                facts.append(("confirmed after", took))
+                took = "never" if one.confirmed is None else _after(one.confirmed - one.at)
+                facts.append(("confirmed", took))
             until = one.at if one.confirmed is None else one.confirmed
             title = "you interrupt" if one.by == "client" else "the server interrupts"
             made.append(Item(one.at, until, one.by, title, "", tuple(facts), one.message_id))
         return made
 
 
-def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms"
+def _after(seconds: float) -> str:
+    return f"after {1000 * seconds:.0f} ms"
 
 
 class Doing:
