@@ -197,7 +197,8 @@ function paintItem(lane, place, item, limit) {
   }
   if (item.kind === "cut" || item.kind === "silenced") {
     ctx.fillStyle = colours.interruptions;
-    ctx.fillRect(left + width - 1.5, top - 1, 3, height + 2);
+    const end = width < 12 ? 1 : 3;
+    ctx.fillRect(left + width - end / 2, top - 1, end, height + 2);
   }
   if (!BEHIND.has(item.kind) && !item.wave) paintLabel(item, left, width, top + height / 2, limit);
   paintRing(place, item, left, top, width, height);
@@ -246,13 +247,14 @@ function paintWave(item, left, top, width, height) {
     let peak = 0;
     const until = Math.max((column + 1) * peaks.length / columns, column * peaks.length / columns + 1);
     for (let at = Math.floor(column * peaks.length / columns); at < until; at++) peak = Math.max(peak, peaks[at] ?? 0);
-    const half = Math.max(0.75, (Math.sqrt(peak / 255) * height) / 2 - 1);
+    const half = Math.max(0.75, ((peak / 255) ** 0.75 * height) / 2 - 1);
     ctx.fillRect(left + column * step, middle - half, Math.max(step * 0.62, 0.8), 2 * half);
   }
   ctx.globalAlpha = 1;
 }
 
 function paintLabel(item, left, width, middle, limit) {
+  if (left + Math.max(width, 3) < box.gutter) return;
   const begin = Math.max(left + (width < 3 ? 7 : 9), box.gutter + 6);
   const room = Math.min(limit - 5, box.width) - begin;
   const text = fitted((item.text || item.title).slice(0, 240), room);
@@ -290,17 +292,22 @@ function paintOverview() {
   const at = (time) => gutter + (time / all) * width;
   pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
   pen.clearRect(0, 0, box.width, 30);
+  pen.fillStyle = colours.page;
+  pen.beginPath();
+  pen.roundRect(gutter, 0, width, 30, 6);
+  pen.fill();
   for (const [key, top] of [["speech", 4], ["said", 8], ["text", 13], ["voice", 18], ["interruptions", 24], ["reconnects", 24]]) {
     pen.fillStyle = colours[key];
     for (const item of lanes.find((lane) => lane.key === key).items) {
       if (!BEHIND.has(item.kind)) pen.fillRect(at(item.at), top, Math.max(1.5, at(item.until) - at(item.at)), 3);
     }
   }
-  pen.fillStyle = colours.ink;
-  pen.globalAlpha = 0.07;
-  pen.fillRect(at(view.from), 0, at(view.to) - at(view.from), 30);
-  pen.globalAlpha = 0.5;
-  pen.fillRect(at(view.from), 0, 1.5, 30);
-  pen.fillRect(at(view.to) - 1.5, 0, 1.5, 30);
+  if (view.to - view.from > all - 1e-6) return;
+  pen.fillStyle = colours.card;
+  pen.globalAlpha = 0.65;
+  pen.fillRect(gutter, 0, at(view.from) - gutter, 30);
+  pen.fillRect(at(view.to), 0, box.width - at(view.to), 30);
   pen.globalAlpha = 1;
+  pen.strokeStyle = colours.soft;
+  pen.strokeRect(at(view.from) + 0.5, 0.5, Math.max(2, at(view.to) - at(view.from) - 1), 29);
 }

@@ -67,12 +67,13 @@ def picture(timeline: Timeline, width: int = 1200) -> str:
             top += strip.height
     least = length / (width - GUTTER) * 80
     step = next((one for one in _STEPS if one >= least), _STEPS[-1])
-    ticks = [(number * step, GUTTER + number * step * scale) for number in range(int(length / step) + 1)]
+    moments = [number * step for number in range(int(length / step) + 1)]
+    ticks = [(at, round(GUTTER + at * scale, 1)) for at in moments if (length - at) * scale > 32]
     return fill(
         "picture.svg.j2",
         timeline=timeline,
         strips=strips,
-        ticks=[(at, round(x, 1)) for at, x in ticks],
+        ticks=ticks,
         width=width,
         height=round(top + 4),
         gutter=GUTTER,
@@ -91,12 +92,12 @@ def _strip(lane: Lane, top: float, scale: float, width: int) -> Strip:
         room = limits.get(row, float(width)) - x - 12
         if item.kind != "listening":
             limits[row] = x
-        label = "" if item.wave or item.kind == "listening" else _fitted(item.text or item.title, room)
+        label = (
+            "" if item.wave or item.kind == "listening" else _fitted(item.text or item.title, room)
+        )
         y = top + PAD + row * (row_height + GAP)
         wave = _path(item.wave, x, y, wide, row_height) if item.wave else ""
-        drawn.append(
-            Drawn(item, round(x, 1), round(y, 1), round(wide, 1), row_height, label, wave)
-        )
+        drawn.append(Drawn(item, round(x, 1), round(y, 1), round(wide, 1), row_height, label, wave))
     height = rows * (row_height + GAP) - GAP + 2 * PAD
     return Strip(lane, top, height, tuple(reversed(drawn)))
 
@@ -118,7 +119,7 @@ def _path(wave: Wave, x: float, y: float, width: float, height: float) -> str:
     for column in range(columns):
         first = column * len(peaks) // columns
         last = max(first + 1, (column + 1) * len(peaks) // columns)
-        half = max(0.7, (max(peaks[first:last], default=0) / 255) ** 0.5 * height / 2 - 1)
+        half = max(0.7, (max(peaks[first:last], default=0) / 255) ** 0.75 * height / 2 - 1)
         at = x + (column + 0.5) * width / columns
         parts.append(f"M{at:.1f} {middle - half:.1f}v{2 * half:.1f}")
     return "".join(parts)

@@ -14,6 +14,8 @@ def clock(seconds: float) -> str:
 
 def span(seconds: float) -> str:
     """How long something took: 4.2 ms, 295 ms, 1.43 s, 2 min 5 s."""
+    if seconds < 0.00005:
+        return "0 ms"
     if seconds < 0.00995:
         return f"{1000 * seconds:.1f} ms"
     if seconds < 0.9995:

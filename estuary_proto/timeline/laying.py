@@ -124,9 +124,16 @@ def _conversation(lanes: tuple[Lane, ...]) -> tuple[Line, ...]:
 
 
 def _line(lane: str, place: int, item: Item) -> Line:
-    note = "; ".join(f"{label} {value}" for label, value in item.facts if label not in _DULL)
+    note = "; ".join(
+        value if label in _PLAIN else f"{label} {value}"
+        for label, value in item.facts
+        if label not in _DULL
+    )
     who = _WHO.get(lane, "")
     return Line(item.at, who, item.title, item.text, note, lane, place)
 
+
+_PLAIN = frozenset({"but", "parameters", "sound"})
+"""Facts that need no label in a line."""
 
 _DULL = frozenset({"pieces", "captions", "session"})

@@ -68,9 +68,7 @@ class Cutting:
         """From each interruption to the server's word about it."""
         made = []
         for one in self.found:
-            facts = [("by", f"the {one.by}")]
-            if one.reason:
-                facts.append(("reason", one.reason))
+            facts = [("reason", one.reason.replace("_", " "))] if one.reason else []
             if one.by == "client":
                 took = "never" if one.confirmed is None else _after(one.confirmed - one.at)
                 facts.append(("confirmed", took))

@@ -8,7 +8,7 @@ from typing import Final
 
 from .shapes import PEAKS_PER_SECOND, Wave
 
-MAX_SOUND: Final = 128 * 1024 * 1024
+MAX_SOUND: Final = 64 * 1024 * 1024
 """Bytes of PCM that one timeline keeps; of what comes after them only the peaks."""
 
 QUIET: Final = 2
