@@ -23,7 +23,7 @@ from ..options import EPILOG
     "--format",
     "form",
     type=click.Choice(["html", "svg", "json"]),
-    help="A page to look at, a picture, or the data.  [default: what --output is called, else html]",
+    help="A page to look at, a picture, or the data.  [default: by the name of --output, or html]",
 )
 @click.option("--no-audio", is_flag=True, help="Waveforms only: a small page that cannot be heard.")
 def timeline(file: Path, output: Path | None, form: str | None, no_audio: bool) -> int:
