@@ -133,4 +133,4 @@ class Saying:
         if text:
             facts = (("captions", str(len(marks))), *((("but", note),) if note else ()))
             begun = marks[0] if marks else at
-            self.items.append(Item(begun, at, "heard", "understood", text, facts, marks=marks))
+            self.items.append(Item(begun, at, "heard", "you say", text, facts, marks=marks))

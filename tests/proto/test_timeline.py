@@ -355,7 +355,7 @@ def test_what_came_and_was_not_told_is_not_mistaken_for_what_was() -> None:
 
 def test_two_characters() -> None:
     tape = Tape()
-    turn = {"agent_id": "friend", "turn_number": 2}
+    turn: dict[str, Any] = {"agent_id": "friend", "turn_number": 2}
     tape.event(1.0, "AgentTurnText", text="Hel", **turn)
     tape.event(1.1, "AgentTurnText", text="lo", **turn)
     tape.voice(1.1, sound(0.3), name="agent_turn_voice", **turn)
