@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .templates import fill
+from .words import clock
 
 if TYPE_CHECKING:
     from estuary_proto.timeline import Item, Lane, Timeline, Wave
@@ -68,7 +69,11 @@ def picture(timeline: Timeline, width: int = 1200) -> str:
     least = length / (width - GUTTER) * 80
     step = next((one for one in _STEPS if one >= least), _STEPS[-1])
     moments = [number * step for number in range(int(length / step) + 1)]
-    ticks = [(at, round(GUTTER + at * scale, 1)) for at in moments if (length - at) * scale > 32]
+    ticks = [
+        (clock(at).removesuffix(".0"), round(GUTTER + at * scale, 1))
+        for at in moments
+        if (length - at) * scale > 32
+    ]
     return fill(
         "picture.svg.j2",
         timeline=timeline,

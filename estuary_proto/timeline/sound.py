@@ -28,7 +28,7 @@ class Keeper:
     """Hands out room for sound until there is none left."""
 
     def __init__(self, room: int = MAX_SOUND) -> None:
-        self.left = room
+        self.left: int = room
 
     def keep(self, pcm: bytes) -> bytes:
         """These bytes, or none."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from estuary_anyio.timeline import page
 from estuary_proto.timeline import timeline
-from tests.judges.outside import lacking
+from tests.timeline.chromium import chromium
 from tests.timeline.theatre import broken_session, text_session, voice_session
 
 if TYPE_CHECKING:
@@ -30,17 +29,8 @@ def captures() -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium without a window."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        lacking("the system package chromium is missing")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # A container's root has no sandbox; what is opened is our own.
-        flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        chromium = playwright.chromium.launch(executable_path=program, args=flags)
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found
 
 
 class Shown:

@@ -11,6 +11,8 @@ import pytest
 from estuary_proto.timeline import timeline
 from tests.proto.tape import Tape, sound
 
+from .theatre import half_hour
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -385,3 +387,18 @@ def test_an_empty_session_is_a_page_too(show: Open) -> None:
     shown.keys("ArrowRight", "ArrowDown", "Enter", "+", "0")
     assert "Nothing was said." in shown.tab.inner_text("table")
     assert json.loads(shown.run("$('data').textContent"))["conversation"] == []
+
+
+def test_a_long_session(show: Open) -> None:
+    lines = half_hour(minutes=3)
+    found = timeline(lines)
+    assert len(found.measure("reply").samples) >= 15
+    assert len(set(found.measure("reply").values)) >= 10
+    assert found.seconds > 180
+    shown = show(lines)
+    assert shown.run(COLOURED) == []
+    shown.keys("ArrowRight", "ArrowDown", "ArrowDown", *["ArrowRight"] * 200)
+    last = found.lane("speech").items[-1]
+    begin, end = shown.view
+    assert begin <= last.at <= end
+    assert "you speak" in shown.details

@@ -46,7 +46,7 @@ def babble(text: str) -> bytes:
     made: list[int] = []
     for number, letter in enumerate(text[::3]):
         length, high = RATE // 9, 130 + 3 * (ord(letter) % 32)
-        level = 0 if letter in " ." else 5000 + 700 * (number * 7 % 9)
+        level = 0 if letter in " ." else 6000 + 2500 * (number * 7 % 9)
         made += (
             round(level * sin(pi * i / length) * sin(2 * pi * high * i / RATE))
             for i in range(length)
