@@ -482,3 +482,23 @@ def test_json_holds_everything_but_the_sound() -> None:
     assert (token["samples"], token["median"], token["p90"]) == ([[1.0, 0.25]], 0.25, 0.25)
     assert made["measures"][3]["median"] is None
     assert made["conversation"][0]["text"] == "hello"
+
+
+def test_a_named_confirmation_goes_to_the_interruption_of_that_name() -> None:
+    tape = Tape()
+    tape.answer(1.0, "x", "a")
+    tape.answer(1.0, "x", "b")
+    tape.sent(2.0, "client_interrupt", message_id="a")
+    tape.sent(2.1, "client_interrupt")
+    tape.event(2.5, "InterruptData", message_id="a")
+    assert cuts(tape) == [("client", 2.0, 2.5, "a"), ("client", 2.1, 2.1, "")]
+
+
+def test_attempts_that_the_capture_does_not_reach_are_not_marked() -> None:
+    tape = Tape()
+    connected(tape, 0.5)
+    tape.event(4.0, "StateChanged", state="reconnecting")
+    tape.event(4.0, "Reconnecting", attempt=1, delay=1.0)
+    tape.event(5.5, "Reconnecting", attempt=2, delay=60.0)
+    tape.input(9.0, "disconnect")
+    assert tape.one("reconnects").marks == (5.0,)
