@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from estuary_proto.gateway import Script
+from tests.timeline.theatre import text_session
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
@@ -50,15 +51,18 @@ def test_program(number: int, gateway: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command(command: str, gateway: dict[str, str]) -> None:
+def test_command(command: str, gateway: dict[str, str], tmp_path: Path) -> None:
     if any(part in command for part in BY_CI + FOR_FIGURES) or command.startswith("export "):
         return
     script, *arguments = command.split()
     assert script == ".venv/bin/estuary", f"nobody runs this command: {command}"
     if arguments[0] == "gateway":  # The fixture runs it; here its options are read.
         arguments.append("--help")
+    if arguments[0] == "timeline":
+        (tmp_path / arguments[1]).write_text("".join(text_session()), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "estuary_anyio", *arguments],
+        cwd=tmp_path,
         env={**os.environ, **gateway},
         input="hello\n",
         capture_output=True,

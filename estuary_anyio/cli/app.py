@@ -8,6 +8,7 @@ import click
 
 from estuary_proto.version import __version__
 
+from .commands.drawing import timeline
 from .commands.hardware import devices
 from .commands.knowing import memories, players
 from .commands.making import characters, generate
@@ -46,6 +47,6 @@ def estuary() -> None:
 
 
 for _command in (
-    gateway, chat, demo, talk, devices, memories, characters, players, generate
+    gateway, chat, demo, talk, timeline, devices, memories, characters, players, generate
 ):  # fmt: skip
     estuary.add_command(_command)

@@ -134,13 +134,20 @@ def _record(value: Any, kind: type, mask: Mask, depth: int) -> dict[str, Any]:
         if how and type(item) is str:
             if how == "secret":
                 item = mask.hide(name, item)
-            elif len(item) > _SHORT:
-                checksum = crc32(item.encode("utf-8", "surrogatepass"))
-                item = f"«{len(item)} characters, crc32 {checksum:08x}»"
+            else:
+                item = brief(item)
         elif type(item) not in _PLAIN:
             item = form(item, mask, depth + 1)
         made[name] = item
     return made
+
+
+def brief(text: str) -> str:
+    """A hidden text as events show it: whole if it is short, else its length and checksum."""
+    if len(text) <= _SHORT:
+        return text
+    checksum = crc32(text.encode("utf-8", "surrogatepass"))
+    return f"«{len(text)} characters, crc32 {checksum:08x}»"
 
 
 def _object(value: dict[Any, Any], mask: Mask, depth: int) -> dict[str, Any]:
