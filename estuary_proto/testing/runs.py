@@ -12,29 +12,19 @@ the end, more was kept than may be. `finish` ends what is open, and checks that 
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from ..capture import Recorder, replay
+from ..capture import Recorder
 from ..config import EstuaryConfig
 from ..connection import MAX_EVENTS
 from ..errors import EstuaryError, LocalProtocolError
-from ..events import (
-    AckSettled,
-    Closed,
-    CredentialNeeded,
-    LinesEnded,
-    ReplyEnded,
-    Settled,
-    VoiceSettled,
-)
-from ..intents import SendText
+from ..events import AckSettled, Closed, CredentialNeeded, Settled
 from ..outbox import BUFFER_BYTES, MAX_CONTROL
 from ..states import Role, State
 from ..transcript import MAX_OPEN
 from .making import GREETING
-from .operations import LINES
 from .steps import at, events, make
+from .users import REFUSABLE, User, holds, replays
 
 if TYPE_CHECKING:
     from ..connection import Connection
@@ -45,12 +35,6 @@ CONFIG: Final = EstuaryConfig("ws://h", "est_long_key", "c", "p", max_reconnect_
 
 JOIN: Final = (GREETING, "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]')
 """What a server says while it lets a client in."""
-
-
-def holds(condition: object, what: str) -> None:
-    """Raise AssertionError with these words unless it is so."""
-    if not condition:
-        raise AssertionError(what)
 
 
 def bounded(conn: Connection) -> None:
@@ -157,7 +141,7 @@ class ConnectionRun:
         holds(not self._receipts and not self._acks, "all has settled before Closed")
 
 
-class ClientRun:
+class ClientRun(User):
     """Operations of kind CLIENT on one client, which a capture is made of.
 
     A `faithful` one has a driver that does what it should: it dials when it is asked to, and takes
@@ -168,15 +152,11 @@ class ClientRun:
         self, config: EstuaryConfig = CONFIG, *, seed: int = 1, faithful: bool = False
     ) -> None:
         self.lines: list[str] = []
-        self.core: Recorder = Recorder(config, self.lines.append, seed=seed)
-        self.now = 5.0
+        super().__init__(Recorder(config, self.lines.append, seed=seed), 5.0)
         self.events: list[Any] = []
         self._faithful = faithful
         self._opened = 0
         self._acks: list[int] = []
-        self._promised: dict[type, list[int]] = {
-            kind: [] for kind in (Settled, AckSettled, ReplyEnded, LinesEnded, VoiceSettled)
-        }
         self.do_join()
         self._drain()
 
@@ -187,10 +167,8 @@ class ClientRun:
             self.do_join()
         try:
             self._perform(operation.verb, operation.args)
-        except LocalProtocolError as error:
-            holds(operation.verb in _USERS, f"{operation.verb} raises nothing: {error}")
         except EstuaryError as error:
-            holds(operation.verb in _USERS, f"{operation.verb} raises nothing: {error}")
+            holds(operation.verb in REFUSABLE, f"{operation.verb} raises nothing: {error}")
         if self._faithful:
             self.do_frame(20, False)
         self._drain()
@@ -207,16 +185,8 @@ class ClientRun:
         holds(core.deadline is None, "no deadline is left")
         holds(not core.voice.is_active, "voice is over")
         holds(not core.wants_write(core.link), "nothing is left to write")
-        for kind, promised in self._promised.items():
-            told = Counter(getattr(event, _NUMBERS[kind]) for event in self._of(kind))
-            missing = [number for number in promised if told[number] != 1]
-            holds(not missing, f"{kind.__name__} once for each: {missing}")
-            holds(all(count == 1 for count in told.values()), f"{kind.__name__} comes once")
-        replayed = replay(self.lines)
-        holds(replayed.difference is None, f"it replays: {replayed.difference}")
-
-    def _of(self, kind: type) -> list[Any]:
-        return [event for event in self.events if type(event) is kind]
+        self.kept(self.events)
+        replays(self.lines)
 
     def _drain(self) -> None:
         while (event := self.core.next_event()) is not None:
@@ -225,15 +195,10 @@ class ClientRun:
             pass
 
     def _perform(self, verb: str, args: tuple[Any, ...]) -> None:
-        own = getattr(self, f"do_{verb}", None)
-        if own is not None:
-            own(*args)
-            return
-        core, now, link = self.core, self.now, self.core.link
         if verb in ("dial_failed", "fault"):
-            getattr(core, verb)(link, *args, now=now)
+            getattr(self.core, verb)(self.core.link, *args, now=self.now)
         else:
-            getattr(core, verb)(*args, now=now)
+            self.use(verb, args)
 
     # --- the driver and the server -----------------------------------------------------------
 
@@ -312,55 +277,3 @@ class ClientRun:
     def do_credential_failed(self) -> None:
         """The token provider fails."""
         self.core.credential_failed(self.core.link, EstuaryError("no"), now=self.now)
-
-    # --- the user ------------------------------------------------------------------------------
-
-    def do_submit(self, message: Any, ack_within: float | None) -> None:
-        """A message, which settles once."""
-        receipt = self.core.submit(message, now=self.now, ack_within=ack_within)
-        self._promised[Settled].append(receipt)
-        if ack_within is not None:
-            self._promised[AckSettled].append(receipt)
-
-    def do_ask(self, timeout: float | None, concurrent: bool) -> None:
-        """A question, whose reply ends once."""
-        number = self.core.ask(
-            SendText("hi"), now=self.now, timeout=timeout, concurrent=concurrent
-        )
-        self._promised[ReplyEnded].append(number)
-
-    def do_start_voice(self, mode: Any) -> None:
-        """Voice is wanted."""
-        self._promised[VoiceSettled].append(self.core.start_voice(mode, now=self.now))
-
-    def do_stop_voice(self) -> None:
-        """Voice is not wanted any more."""
-        self._promised[VoiceSettled].append(self.core.stop_voice(now=self.now))
-
-    def do_send_audio(self, pcm: bytes, live: bool) -> None:
-        """Sound from a microphone, or from elsewhere."""
-        receipt = self.core.send_audio(pcm, now=self.now, live=live)
-        if receipt:
-            self._promised[Settled].append(receipt)
-
-    def do_say_lines(self, gap: float, text_only: bool, loop: bool) -> None:
-        """A script, which ends once."""
-        number = self.core.say_lines(
-            list(LINES), now=self.now, gap=gap, line_timeout=3.0, text_only=text_only, loop=loop
-        )
-        self._promised[LinesEnded].append(number)
-
-
-_NUMBERS: Final = {
-    Settled: "receipt",
-    AckSettled: "receipt",
-    ReplyEnded: "reply",
-    LinesEnded: "script",
-    VoiceSettled: "request",
-}
-"""Under which name an event carries the number that was promised."""
-
-_USERS: Final = frozenset(
-    "submit ask start_voice stop_voice press release send_audio say_lines".split()
-)
-"""What may be refused."""
