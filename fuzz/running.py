@@ -21,7 +21,7 @@ WORK: Final = Path(__file__).parents[1] / ".fuzz"
 """Where runs keep what they find; not committed."""
 
 _STATUS: Final = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
-_SAVED: Final = re.compile(r"Test unit written to (\S+)")
+_SAVED: Final = re.compile(r"Test unit written to (\S*(?:crash|timeout|oom)-\w+)")
 
 
 @dataclass

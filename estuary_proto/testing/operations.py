@@ -207,28 +207,35 @@ _GATEWAY: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
 
 _TALK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     **_USER,
+    # A loop without a gap never ends where nothing takes any time.
+    "say_lines": lambda choose: (pick(choose, (0.0, 0.5)), flag(choose), False),
     **{verb: made for verb, made in _NETWORK.items() if verb != "hole"},
     **_OUTSIDERS,
 }
 
-CLIENT: Final = tuple(_CLIENT.items())
+class Kind(NamedTuple):
+    """What may happen to one kind of thing: verbs with what makes their arguments, and the seconds
+    that may lie between them."""
+
+    verbs: tuple[tuple[str, Callable[[Chooser], tuple[Any, ...]]], ...]
+    after: tuple[float, ...] = AFTER
+
+
+CLIENT: Final = Kind(tuple(_CLIENT.items()))
 """On one `Client`: its user, its driver, a server that sends whatever it likes."""
-CONNECTION: Final = {role: tuple(_connection(role).items()) for role in Role}
+CONNECTION: Final = {role: Kind(tuple(_connection(role).items())) for role in Role}
 """On one `Connection` of this role."""
-PAIR: Final = tuple(_PAIR.items())
+PAIR: Final = Kind(tuple(_PAIR.items()))
 """On both ends of a `Pair`, and the network between them."""
-GATEWAY: Final = tuple(_GATEWAY.items())
+GATEWAY: Final = Kind(tuple(_GATEWAY.items()))
 """On the gateway's `ServerSession`: a client that sends whatever it likes."""
-TALK: Final = tuple(_TALK.items())
+TALK: Final = Kind(tuple(_TALK.items()), (0.0, 0.0, 0.0, 0.05, 0.3, 1.0, 6.0))
 """On a client that talks to the gateway's `ServerSession`."""
-
-Kind = tuple[tuple[str, "Callable[[Chooser], tuple[Any, ...]]"], ...]
-
 
 def operation(choose: Chooser, kind: Kind) -> Operation:
     """One operation of this kind."""
-    verb, arguments = pick(choose, kind)
-    after = pick(choose, AFTER)
+    verb, arguments = pick(choose, kind.verbs)
+    after = pick(choose, kind.after)
     return Operation(after, verb.removesuffix(" again"), arguments(choose))
 
 
