@@ -23,7 +23,7 @@ class Chooser(Protocol):
 
     @property
     def more(self) -> bool:
-        """Whether a list of things should go on."""
+        """Whether a list of things may go on."""
         ...
 
     def below(self, limit: int) -> int:
@@ -39,7 +39,7 @@ class Chooser(Protocol):
         ...
 
     def text(self, most: int = 16) -> str:
-        """Text of at most so many bytes of UTF-8, without lone surrogates."""
+        """Text of at most so many characters, without lone surrogates."""
         ...
 
     def binary(self, most: int = 64) -> bytes:

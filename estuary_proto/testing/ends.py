@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from ..capture import Recorder
 from ..errors import EstuaryError
 from ..events import Closed, CredentialNeeded, Dial, Disconnected, HangUp
-from ..gateway import MemoryStore, Outside, Registry, ServerConfig, ServerSession
+from ..gateway import (
+    DEFAULT_CHARACTER,
+    DEFAULT_KEY,
+    MemoryStore,
+    Outside,
+    Registry,
+    ServerConfig,
+    ServerSession,
+)
 from ..states import Role, State
 from .minds import MOST_DUE, SERVER, Outsiders, blames, counting
 from .pair import Pair
@@ -17,6 +26,9 @@ from .users import REFUSABLE, User, holds, replays
 if TYPE_CHECKING:
     from ..config import EstuaryConfig
     from .operations import Operation
+
+GUEST: Final = replace(CONFIG, api_key=DEFAULT_KEY, character_id=DEFAULT_CHARACTER)
+"""The configuration of a `TalkRun` that is given none: one that the gateway lets in."""
 
 
 class PairRun(User):
@@ -95,7 +107,7 @@ class TalkRun(User):
 
     def __init__(
         self,
-        config: EstuaryConfig = CONFIG,
+        config: EstuaryConfig = GUEST,
         server: ServerConfig = SERVER,
         *,
         external: bool = False,

@@ -160,7 +160,7 @@ _CLIENT: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     "credential": _one_of(60.0, 0.5, -1.0, float("nan")),
     "credential_failed": _none,
     "late": _none,
-    "flood": lambda choose: _flood(choose, Role.SERVER),
+    "flood": lambda choose: (pick(choose, making.FRAMES[Role.SERVER]), FLOODS[0]),
 }
 
 _NETWORK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {

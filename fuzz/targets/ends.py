@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from estuary_proto.testing.choosing import FromBytes, flag, pick
-from estuary_proto.testing.ends import PairRun, TalkRun
+from estuary_proto.testing.ends import GUEST, PairRun, TalkRun
 from estuary_proto.testing.operations import PAIR, TALK, operations
 from estuary_proto.testing.runs import CONFIG
 
 from .minds import outside, server_config
-
-THEIRS = replace(
-    CONFIG, api_key="est_dev", character_id="demo", auto_interrupt_grace=0.0, text_mode="auto"
-)
-
 
 def pair(data: bytes) -> None:
     """A client and the server role: each accepts what the other sends."""
@@ -29,7 +24,8 @@ def talk_run(data: bytes) -> TalkRun:
     """A client that talks to the gateway, after all that these bytes say; see `TalkRun`."""
     choose = FromBytes(data)
     config = replace(
-        THEIRS,
+        GUEST,
+        auto_interrupt_grace=0.0,
         auto_interrupt=flag(choose),
         suppress_mic_during_playback=flag(choose),
         text_mode=pick(choose, ("auto", "cumulative")),
