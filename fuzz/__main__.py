@@ -1,4 +1,4 @@
-"""`python -m fuzz …`: list, run, replay, gather, minimise. See README.md beside this file."""
+"""`python -m fuzz …`: list, run, replay, gather, minimise, planted. See README.md beside this file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ def main() -> int:
     smaller.add_argument("target")
     smaller.add_argument("file", type=Path)
     smaller.add_argument("--into", type=Path, default=Path())
+    plants = commands.add_parser("planted", help="how many planted bugs are found")
+    plants.add_argument("--seconds", type=float, default=600.0, help="at most, for each")
+    plants.add_argument("--jobs", type=int, default=1)
     return {
+        "planted": _planted,
         "list": _list, "run": _run, "replay": _replay, "gather": _gather, "minimise": _minimise,
     }[(options := parser.parse_args()).command](options)  # fmt: skip
 
@@ -90,6 +94,14 @@ def _minimise(options: argparse.Namespace) -> int:
 
     for file in report(options.target, options.file.read_bytes(), options.into):
         print(file)
+    return 0
+
+
+def _planted(options: argparse.Namespace) -> int:
+    from .planted import table
+
+    for line in table(options.seconds, options.jobs):
+        print(line, flush=True)
     return 0
 
 
