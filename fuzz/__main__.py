@@ -24,6 +24,7 @@ def main() -> int:
     replays = commands.add_parser("replay", help="the committed corpus, or one input")
     replays.add_argument("target", nargs="?")
     replays.add_argument("file", nargs="?", type=Path)
+    replays.add_argument("--all", action="store_true", help="what runs have found too")
     gathers = commands.add_parser("gather", help="what runs have found, into the corpus")
     gathers.add_argument("target", nargs="*")
     gathers.add_argument("--most", type=int, default=60, help="inputs to keep of each")
@@ -69,9 +70,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    names = _names([options.target] if options.target else [])
-    for name in names:
-        one, inputs = target(name), corpus.load(name)
+    from .running import inputs_of
+
+    for name in _names([options.target] if options.target else []):
+        one, inputs = target(name), (inputs_of if options.all else corpus.load)(name)
         for data in [options.file.read_bytes()] if options.file else inputs:
             one(data)
         print(f"{name}: {1 if options.file else len(inputs)} replayed")

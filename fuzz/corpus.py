@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .targets import Target
 
 HOME: Final = Path(__file__).parent / "corpus"
 PACKAGES: Final = ("/estuary_proto/", "/estuary_anyio/")
+FILLER: Final = 120
+"""The longest input that is kept without need."""
 Step = tuple[str, int, int]
 
 
@@ -64,8 +66,8 @@ def steps(run: Target, data: bytes) -> set[Step]:
     return found
 
 
-def chosen(run: Target, inputs: Iterable[bytes], most: int) -> list[bytes]:
-    """At most so many of the inputs, by what each adds to the steps of those before it."""
+def chosen(run: Target, inputs: Sequence[bytes], most: int) -> list[bytes]:
+    """At most so many of the inputs, those first that add most steps."""
     left = {data: steps(run, data) for data in sorted(set(inputs), key=len)}
     kept: list[bytes] = []
     while left and len(kept) < most:
@@ -75,4 +77,7 @@ def chosen(run: Target, inputs: Iterable[bytes], most: int) -> list[bytes]:
             break
         kept.append(best)
         left = {data: more - new for data, more in left.items()}
-    return kept
+    # Branches are not all: what else a run thought worth keeping, short and long alike.
+    spare = sorted((data for data in set(inputs) - set(kept) if len(data) <= FILLER), key=len)
+    step = max(1, len(spare) // max(1, most - len(kept)))
+    return kept + spare[::step][: most - len(kept)]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 WORK: Final = Path(__file__).parents[1] / ".fuzz"
 """Where runs keep what they find; not committed."""
 
+WORDS: Final = Path(__file__).parent / "words.dict"
+"""What parsers that are not written in Python look for, and so cannot tell a fuzzer."""
+
 _STATUS: Final = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
 _SAVED: Final = re.compile(r"Test unit written to (\S*(?:crash|timeout|oom)-\w+)")
 
@@ -62,6 +65,7 @@ def run(name: str, seconds: float, still: float, *, python: str = sys.executable
     command = [
         python, "-m", "fuzz.engine", name, str(seeds),
         f"-artifact_prefix={home}/", f"-max_total_time={int(seconds)}",
+        f"-dict={WORDS}", "-use_value_profile=1",
         f"-max_len={MOST.get(name, 600)}", "-timeout=20", "-rss_limit_mb=3000",
     ]  # fmt: skip
     result = Result(name)

@@ -127,11 +127,28 @@ def _body(choose: FromBytes) -> bytes:
 
 def http_date(data: bytes) -> None:
     """Times in headers are numbers, or None."""
-    text = data.decode("latin-1")
+    choose = FromBytes(data)
+    text = _date(choose) if flag(choose) else choose.rest.decode("latin-1")
     seconds = seconds_of_date(text)
     assert seconds is None or 0 <= seconds < 10**12
     wait = retry_after(HttpResponse(503, (("retry-after", text), ("date", text))))
     assert wait is None or 0 <= wait <= 10**9
+
+
+_MONTHS = ("Jan", "Feb", "Dec", "Foo")
+_DAYS = ("31", "01", "29", "30", "00", " 1")
+
+
+def _date(choose: FromBytes) -> str:
+    day, month = pick(choose, _DAYS), pick(choose, _MONTHS)
+    year = pick(choose, ("2025", "0000", "9999", "2024", "0001"))
+    time = f"{choose.below(30):02}:{choose.below(70):02}:{choose.below(70):02}"
+    forms = (
+        f"Fri, {day} {month} {year} {time} GMT",
+        f"Friday, {day}-{month}-{year[2:]} {time} GMT",
+        f"Fri {month} {day} {time} {year}",
+    )
+    return pick(choose, forms)
 
 
 def turn_stream(data: bytes) -> None:
@@ -186,10 +203,24 @@ def _turn(stream: bytes, size: int) -> tuple[list[Any], str, str]:
 
 def model_events(data: bytes) -> None:
     """The server-sent events of a brain: text, the end, or a BrainError of bounded length."""
-    for line in data.decode("utf-8", "replace").splitlines():
+    choose = FromBytes(data)
+    lines = _model_lines(choose) if flag(choose) else choose.rest.decode("utf-8", "replace")
+    for line in lines.splitlines():
         try:
             piece = read_line(line)
         except BrainError as error:
             assert len(str(error)) < 600
             return
         assert isinstance(piece, str) or piece is DONE
+
+
+def _model_lines(choose: FromBytes) -> str:
+    lines = ["data: [DONE]"] if choose.below(8) == 7 else []
+    while choose.more:
+        delta = {"content": making.json(choose, 1)} if flag(choose) else making.json(choose, 1)
+        choices = [{"delta": delta}] if flag(choose) else making.json(choose, 1)
+        said = {pick(choose, ("choices", "error")): choices}
+        if choose.below(8) == 7:
+            said = {"error": {"message": making.json(choose, 0)}}
+        lines.append("data:" + json.dumps(said))
+    return "\n".join(lines)
