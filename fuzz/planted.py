@@ -7,6 +7,7 @@ is left out of the copy: what is found is found from nothing.
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +116,16 @@ def hunt(bug: Bug, seconds: float) -> Result:
             )
         file = copy / "estuary_proto" / bug.file
         file.write_text(planted(file.read_text(), bug))
-        return run(bug.target, seconds, seconds, work=copy / ".fuzz", cwd=copy)
+        result = run(bug.target, seconds, seconds, work=copy / ".fuzz", cwd=copy)
+        if result.finding and not (_fails(bug, result, copy) and not _fails(bug, result, ROOT)):
+            result.finding, result.ended = None, "not the bug"
+        return result
+
+
+def _fails(bug: Bug, result: Result, tree: Path) -> bool:
+    """Whether what was found goes wrong in this tree, in a plain interpreter."""
+    command = [sys.executable, "-m", "fuzz", "replay", bug.target, str(result.finding)]
+    return subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode != 0
 
 
 def table(seconds: float, jobs: int) -> Iterator[str]:

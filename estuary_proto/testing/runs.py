@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ..answers import Ack
 from ..capture import Recorder
 from ..config import EstuaryConfig
 from ..connection import MAX_EVENTS
 from ..errors import EstuaryError, LocalProtocolError
-from ..events import AckSettled, Closed, CredentialNeeded, Settled
+from ..events import AckDue, AckSettled, Closed, CredentialNeeded, Settled
 from ..outbox import BUFFER_BYTES, MAX_CONTROL
 from ..states import Role, State
 from ..transcript import MAX_OPEN
@@ -35,6 +36,8 @@ CONFIG: Final = EstuaryConfig("ws://h", "est_long_key", "c", "p", max_reconnect_
 
 JOIN: Final = (GREETING, "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]')
 """What a server says while it lets a client in."""
+
+_ACKS: Final = (State.JOINING, State.JOINED, State.GREETED, State.READY)
 
 
 def bounded(conn: Connection) -> None:
@@ -122,6 +125,11 @@ class ConnectionRun:
     def _hear(self, before: State) -> None:
         conn = self.conn
         told = events(conn)
+        for event in told:
+            # As whoever serves a peer does; a peer that never reads them is at fault then.
+            if isinstance(event, AckDue) and conn.state in _ACKS:
+                conn.submit(Ack(event.ack_id), now=self.now)
+        told += events(conn)
         self.log += [repr(event) for event in told]
         for event in told:
             if isinstance(event, Settled):

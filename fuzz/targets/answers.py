@@ -121,7 +121,9 @@ def _body(choose: FromBytes) -> bytes:
         words = making.json(choose), f"no {SECRET}", {"loc": ["body", 1], "msg": SECRET}
         detail = pick(choose, words)
         inner = {"detail": detail, "code": making.json(choose, 1), "requiredScope": SECRET}
-        return json.dumps(inner if flag(choose) else {"detail": inner, "x": [inner]}).encode()
+        said = json.dumps(inner if flag(choose) else {"detail": inner, "x": [inner]})
+        # As JSON may write it too.
+        return (said.replace("est_", "\\u0065st_") if flag(choose) else said).encode()
     return json.dumps([making.json(choose)]).encode()
 
 

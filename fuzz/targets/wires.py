@@ -23,6 +23,12 @@ REQUEST = (
 ).encode()
 KEY = b"\x01\x02\x03\x04"
 
+HEADS = (
+    b"", b"\x81\x7e\x00\x03", b"\x81\x7e\x01\x2d", b"\x81\x7f" + b"\x00" * 7 + b"\x03",
+    b"\x89\x7e\x00\x80", b"\x81\xfe\x00\x03", b"\x01\x7e\x01\x00", b"\x88\x01",
+)  # fmt: skip
+"""How frames may begin that are longer than they say, or say it at too great a length."""
+
 
 class Notes:
     """A core that writes down what it is told, and has a few frames to send."""
@@ -168,7 +174,7 @@ def _stream(choose: FromBytes, role: Role) -> bytes:
             made[0] = pick(choose, (0x81, 0x01, 0x80, 0x00, 0x82, 0x02, 0x88, 0x89, 0x8A, 0xC1))
             out += made
         else:
-            out += choose.binary(8)
+            out += pick(choose, HEADS) + choose.binary(8)
     return bytes(out)
 
 
