@@ -1,4 +1,4 @@
-"""`python -m fuzz …`: list, run, replay, gather, minimise, planted. See README.md beside this file."""
+"""`python -m fuzz …`: list, run, replay, gather, minimise, planted. See the README beside it."""
 
 from __future__ import annotations
 

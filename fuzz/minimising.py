@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import traceback
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from estuary_proto.packing import pack
@@ -22,11 +21,13 @@ from .targets import target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .targets import Target
 
 TRIES: Final = 5000
 """How often a smaller input is tried."""
+
 
 def fault(run: Target, data: bytes) -> tuple[str, ...] | None:
     """What goes wrong and where, from the innermost call; None if nothing does."""
@@ -96,7 +97,8 @@ def frames_of(name: str, data: bytes) -> list[str | bytes] | None:
     """The WebSocket messages that an input of a codec's target amounts to; None of others."""
     choose = FromBytes(data)
     if name == "json_text":
-        return [f'42/sdk,["x",{data.decode("utf-8", "replace")}]']
+        choose.below(8)
+        return [f'42/sdk,["x",{choose.rest.decode("utf-8", "replace")}]']
     if name == "socket_io":
         if flag(choose):
             return pack(making.socket_packet(choose))

@@ -76,7 +76,8 @@ BUGS: Final = (
         "self._acks.pop(packet.id, None) is not None", "self._acks.get(packet.id) is not None",
         "client_connection"),
     Bug("receipts that never settle", "connection.py",
-        "        self.events.extend(self._outbox.lose())\n        self._goodbye(ending, now, HangUp())",
+        "        self.events.extend(self._outbox.lose())\n"
+        "        self._goodbye(ending, now, HangUp())",
         "        self._outbox.lose()\n        self._goodbye(ending, now, HangUp())",
         "server_connection"),
     Bug("a due timer is left waiting", "timers.py",

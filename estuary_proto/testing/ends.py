@@ -71,12 +71,12 @@ class PairRun(User):
 
     def do_tell(self, message: Any, ack_within: float | None) -> None:
         """The server says something, if there is a session."""
-        if self.pair.links and self.pair.server.state is State.READY:
+        if self.pair.server.state is State.READY:
             self.pair.tell(message, ack_within=ack_within)
 
     def do_leave(self) -> None:
         """The server ends the session."""
-        if self.pair.links and self.pair.server.state is State.READY:
+        if self.pair.server.state is State.READY:
             self.pair.server.close(now=self.now)
 
     def do_wait(self) -> None:
@@ -84,19 +84,16 @@ class PairRun(User):
 
     def do_cut(self, code: int | None) -> None:
         """The wire breaks."""
-        if self.pair.links:
-            self.pair.link.cut(code=code)
+        self.pair.link.cut(code=code)
 
     def do_hole(self) -> None:
         """The wire goes silent."""
-        if self.pair.links:
-            self.pair.link.black_hole()
+        self.pair.link.black_hole()
 
     def do_stall(self, role: Role, full: bool) -> None:
         """A socket is full, or drains."""
-        if self.pair.links:
-            stalled = self.pair.link.stalled
-            stalled.add(role) if full else stalled.discard(role)
+        stalled = self.pair.link.stalled
+        stalled.add(role) if full else stalled.discard(role)
 
 
 class TalkRun(User):

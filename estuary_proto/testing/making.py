@@ -104,7 +104,7 @@ def value(choose: Chooser, hint: Any) -> Any:
 
 
 @cache
-def _parts(cls: type[Model]) -> tuple[tuple[str, Any, bool], ...]:
+def _parts(cls: Any) -> tuple[tuple[str, Any, bool], ...]:
     hints = hints_of(cls)
     return tuple(
         (part.name, hints[part.name], part.default is MISSING and part.default_factory is MISSING)
@@ -115,8 +115,9 @@ def _parts(cls: type[Model]) -> tuple[tuple[str, Any, bool], ...]:
 
 def model(choose: Chooser, cls: type[Model]) -> Any:
     """An instance of a model whose fields have their types."""
+    key: Any = cls
     given = {
-        name: value(choose, hint) for name, hint, needed in _parts(cls) if needed or flag(choose)
+        name: value(choose, hint) for name, hint, needed in _parts(key) if needed or flag(choose)
     }
     return cls(**given)
 
@@ -147,7 +148,7 @@ def message(choose: Chooser, sender: Role) -> Any:
 
 
 @cache
-def _keys(cls: type[Model]) -> tuple[str, ...]:
+def _keys(cls: Any) -> tuple[str, ...]:
     return tuple(key for part in fields(cls) for key in spellings(cls, part))
 
 
@@ -155,7 +156,8 @@ def payload(choose: Chooser, cls: type[Model]) -> Any:
     """What a peer may send for this model: keys that it looks for, and anything at all in them."""
     if choose.below(8) == 7:
         return json(choose)
-    keys = _keys(cls) or ("other",)
+    key: Any = cls
+    keys = _keys(key) or ("other",)
     return {pick(choose, keys): json(choose, 2) for _ in range(choose.below(6))}
 
 
@@ -292,8 +294,6 @@ def event_frame(choose: Chooser, sender: Role) -> str:
     args = [cls.WIRE, *many(choose, lambda c: payload(c, cls), 2)]
     ident = str(choose.below(5)) if choose.below(4) == 3 else ""
     return f"42{NAMESPACE},{ident}{jsontext.dumps(args)}"
-
-
 
 
 def frame(choose: Chooser, sender: Role) -> str | bytes:

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import engineio, socketio
 from ..engineio import PacketType
 from ..errors import RemoteProtocolError
-from ..gateway import MemoryStore, Outside, Recall, Recalled, ServerConfig, ServerSession
+from ..gateway import (
+    AskBrain,
+    MemoryStore,
+    Outside,
+    Recall,
+    Recalled,
+    Say,
+    ServerConfig,
+    ServerSession,
+    Transcribe,
+)
 from ..gateway.session import MAX_WAITING
-from ..policy import Cause
 from ..packing import pack_audio
+from ..policy import Cause
 from ..socketio import Assembler
 from .runs import bounded
 from .users import holds
@@ -50,9 +60,10 @@ class Outsiders:
             holds(len(taken) < MOST_DUE, "commands end")
             if isinstance(command, Recall):
                 self.entering.append(command)
-            numbers = self.asked.get(type(command).__name__)
-            if numbers is not None:
-                numbers.append(getattr(command, "turn", None) or getattr(command, "number", 0))
+            elif isinstance(command, (AskBrain, Transcribe)):
+                self.asked[type(command).__name__].append(command.turn)
+            elif isinstance(command, Say):
+                self.asked["Say"].append(command.number)
         return taken
 
     def tell(self, session: ServerSession, verb: str, args: tuple[Any, ...], now: float) -> None:

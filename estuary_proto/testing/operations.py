@@ -213,6 +213,7 @@ _TALK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     **_OUTSIDERS,
 }
 
+
 class Kind(NamedTuple):
     """What may happen to one kind of thing: verbs with what makes their arguments, and the seconds
     that may lie between them."""
@@ -231,6 +232,7 @@ GATEWAY: Final = Kind(tuple(_GATEWAY.items()))
 """On the gateway's `ServerSession`: a client that sends whatever it likes."""
 TALK: Final = Kind(tuple(_TALK.items()), (0.0, 0.0, 0.0, 0.05, 0.3, 1.0, 6.0))
 """On a client that talks to the gateway's `ServerSession`."""
+
 
 def operation(choose: Chooser, kind: Kind) -> Operation:
     """One operation of this kind."""

@@ -45,13 +45,13 @@ def _plain(kind: str, limit: int = 0) -> Any:
     """What a choice is drawn from; kept, since making it takes longer than drawing."""
     from hypothesis import strategies as st
 
-    return {
-        "below": lambda: st.integers(0, limit - 1),
-        "whole": lambda: st.integers(-(2**63), 2**63 - 1),
-        "number": st.floats,
-        "text": lambda: st.text(max_size=limit),
-        "binary": lambda: st.binary(max_size=limit),
-    }[kind]()
+    if kind == "below":
+        return st.integers(0, limit - 1)
+    if kind == "whole":
+        return st.integers(-(2**63), 2**63 - 1)
+    if kind == "number":
+        return st.floats()
+    return st.text(max_size=limit) if kind == "text" else st.binary(max_size=limit)
 
 
 class Drawn:

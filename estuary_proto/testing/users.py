@@ -73,9 +73,7 @@ class User:
 
     def do_ask(self, timeout: float | None, concurrent: bool) -> None:
         """A question, whose reply ends once."""
-        number = self.core.ask(
-            SendText("hi"), now=self.now, timeout=timeout, concurrent=concurrent
-        )
+        number = self.core.ask(SendText("hi"), now=self.now, timeout=timeout, concurrent=concurrent)
         self.promised[ReplyEnded].append(number)
 
     def do_start_voice(self, mode: Any) -> None:

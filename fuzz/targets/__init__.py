@@ -35,7 +35,9 @@ PLACES: Final = {
 }
 """Name -> the module that it lives in."""
 
-PARSERS: Final = tuple(name for name, place in PLACES.items() if place not in ("cores", "minds", "ends"))
+PARSERS: Final = tuple(
+    name for name, place in PLACES.items() if place not in ("cores", "minds", "ends")
+)
 """What reads bytes or text; the others read operation lists."""
 
 MOST: Final = {"websocket": 2000, "handshake": 2000, "turn_stream": 1500, "action_tags": 6000}

@@ -179,7 +179,7 @@ def _lines(choose: FromBytes) -> bytes:
         if kind < 2:
             lines.append(pick(choose, _EVENTS).encode())
         elif kind == 2:
-            said = {"type": choose.text(12), "type": choose.text(5), "data": making.json(choose)}
+            said = {"type": choose.text(12), "data": making.json(choose)}
             lines.append(json.dumps(said).encode())
         else:
             lines.append(choose.binary(40))
@@ -187,7 +187,8 @@ def _lines(choose: FromBytes) -> bytes:
 
 
 def _turn(stream: bytes, size: int) -> tuple[list[Any], str, str]:
-    reader, told = TurnReader(LINE), []
+    reader = TurnReader(LINE)
+    told: list[Any] = []
     try:
         for at in range(0, len(stream), size):
             told += reader.feed(stream[at : at + size])

@@ -7,8 +7,9 @@ raises what it finds.
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import engineio.packet
 import socketio.packet
@@ -17,13 +18,15 @@ from estuary_proto import engineio as eio
 from estuary_proto import jsontext, messages
 from estuary_proto import socketio as sio
 from estuary_proto.actions import MAX_TAG, TagFilter, spoken
-from estuary_proto.config import TextMode
 from estuary_proto.errors import LocalProtocolError, RemoteProtocolError
 from estuary_proto.models.conversation import ResponseChunk
 from estuary_proto.states import Role
 from estuary_proto.testing import making
 from estuary_proto.testing.choosing import FromBytes, flag, pick
 from estuary_proto.transcript import MAX_OPEN, Transcript
+
+if TYPE_CHECKING:
+    from estuary_proto.config import TextMode
 
 ROLES = tuple(Role)
 
@@ -44,8 +47,9 @@ def overflows(value: Any) -> bool:
 
 
 def json_text(data: bytes) -> None:
-    """What JSON reads can be written again, and read back the same; a start index changes nothing."""
-    text = text_of(data)
+    """What was read can be written, and is read back the same; a start index changes nothing."""
+    choose = FromBytes(data)
+    text = _nested(choose) if choose.below(8) == 7 else text_of(choose.rest)
     try:
         value = jsontext.loads(text)
     except RemoteProtocolError:
@@ -54,6 +58,14 @@ def json_text(data: bytes) -> None:
     if overflows(value):
         return
     assert jsontext.loads(jsontext.dumps(value)) == value
+
+
+def _nested(choose: FromBytes) -> str:
+    """Brackets around brackets, a few of them missing now and then."""
+    opening = "".join(pick(choose, ("[", '{"a":', "[1,")) * choose.below(80) for _ in range(3))
+    missing = choose.below(3)
+    closing = "".join("]" if c == "[" else "}" for c in reversed(opening) if c in "[{")
+    return f"{opening}{choose.text(4) or 1}{closing[missing:]}"
 
 
 def engine_io(data: bytes) -> None:
@@ -189,6 +201,8 @@ def any_model(data: bytes) -> None:
         assert cls.from_dict(json.loads(json.dumps(made.to_dict()))).check()
         return
     given = making.payload(choose, cls) if flag(choose) else making.json(choose)
+    if isinstance(given, dict) and choose.below(4) == 3:
+        given = dict.fromkeys(given, math.inf)  # 1e999, as JSON reads it.
     found = cls.from_dict(given)
     assert type(found) is cls
     assert found.check()
@@ -196,7 +210,7 @@ def any_model(data: bytes) -> None:
     assert cls.from_dict(found.to_dict()).check()
 
 
-# --- text ------------------------------------------------------------------------------------------
+# --- text --------------------------------------------------------------------------------
 
 
 def action_tags(data: bytes) -> None:
@@ -226,7 +240,7 @@ MODES: tuple[TextMode, ...] = ("auto", "delta", "cumulative")
 
 
 def transcript(data: bytes) -> None:
-    """Chunks in any order: one text a message, pieces that add up to it, a bound on what is open."""
+    """Chunks in any order: pieces add up to the text of a message; what is open is bounded."""
     choose = FromBytes(data)
     one = Transcript(pick(choose, MODES))
     shown: dict[str, str] = {}

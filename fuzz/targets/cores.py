@@ -1,4 +1,4 @@
-"""Operation lists: on a connection of either role, on a client, on a gateway's mind, on both ends."""
+"""Operation lists on one core: a connection of either role, a client over many lives."""
 
 from __future__ import annotations
 

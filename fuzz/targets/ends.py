@@ -11,6 +11,7 @@ from estuary_proto.testing.runs import CONFIG
 
 from .minds import outside, server_config
 
+
 def pair(data: bytes) -> None:
     """A client and the server role: each accepts what the other sends."""
     choose = FromBytes(data)
@@ -30,9 +31,7 @@ def talk_run(data: bytes) -> TalkRun:
         suppress_mic_during_playback=flag(choose),
         text_mode=pick(choose, ("auto", "cumulative")),
     )
-    run = TalkRun(
-        config, server_config(choose), external=flag(choose), outside=outside(choose)
-    )
+    run = TalkRun(config, server_config(choose), external=flag(choose), outside=outside(choose))
     for operation in operations(choose, TALK, 40):
         run.do(operation)
     return run

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsproto.utilities import generate_accept_token
 
-from estuary_proto.errors import EstuaryError
-from estuary_proto.events import HangUp
 from estuary_proto.frames import read_head, text_frame
 from estuary_proto.states import Role
 from estuary_proto.testing.choosing import FromBytes, flag, pick
 from estuary_proto.websocket import MAX_BODY_SIZE, MAX_HEAD_SIZE, WebSocketLink
+
+if TYPE_CHECKING:
+    from estuary_proto.errors import EstuaryError
+    from estuary_proto.events import HangUp
 
 MOST = 300
 """Bytes that a message may have here."""
@@ -154,9 +156,7 @@ def websocket(data: bytes) -> None:
     opened = choose.below(4) > 0
     stream = _stream(choose, role) if flag(choose) and opened else choose.rest
     ways = [(max(1, len(stream)), False), (1, False), (7, False), (max(1, len(stream)), True)]
-    found = [
-        outcome(*begun(role, opened=opened, slow=slow), stream, size) for size, slow in ways
-    ]
+    found = [outcome(*begun(role, opened=opened, slow=slow), stream, size) for size, slow in ways]
     assert all(one == found[0] for one in found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +15,9 @@ from estuary_proto.events import Settled
 from fuzz.minimising import capture_of, fault, frames_of, minimised, report
 from fuzz.planted import BUGS, ROOT, planted
 from fuzz.targets import PLACES, target
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def needs_two(data: bytes) -> None:
@@ -76,7 +79,7 @@ def test_a_client_that_goes_wrong_is_captured_up_to_there(
 def test_which_targets_have_a_capture() -> None:
     assert frames_of("socket_io", b"\x002[]") == ["42[]"]
     assert frames_of("socket_io", b"\x01") is not None
-    assert frames_of("json_text", b"[") == ['42/sdk,["x",[]']
+    assert frames_of("json_text", b"\x00[") == ['42/sdk,["x",[]']
     assert frames_of("engine_io", b"\x00") is None
     for name in ("client", "talk", "socket_io", "engine_io", "json_text"):
         data = b"\x03hello"
@@ -106,9 +109,7 @@ def test_the_corpus_alone_finds_a_planted_bug(tmp_path: Path) -> None:
     import shutil
 
     for name in ("estuary_proto", "estuary_anyio", "fuzz"):
-        shutil.copytree(
-            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     bug = next(bug for bug in BUGS if bug.target == "socket_io")
     file = tmp_path / "estuary_proto" / bug.file
     file.write_text(planted(file.read_text(), bug))

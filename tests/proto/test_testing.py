@@ -35,11 +35,13 @@ from estuary_proto.testing.operations import (
 from estuary_proto.testing.runs import ClientRun, ConnectionRun
 from estuary_proto.testing.users import holds
 
-# --- choices ---------------------------------------------------------------------------------------
+# --- choices ----------------------------------------------------------------------------------
 
 
 def test_bytes_are_taken_front_to_back() -> None:
-    choose = FromBytes(bytes([7, 1, 5]) + b"h\xc3\xa9!?" + bytes([2, 1, 2]) + b"\x00" * 6 + b"\xf0?")
+    choose = FromBytes(
+        bytes([7, 1, 5]) + b"h\xc3\xa9!?" + bytes([2, 1, 2]) + b"\x00" * 6 + b"\xf0?"
+    )
     assert choose.below(4) == 3
     assert choose.whole() == 5 | ord("h") << 8
     assert FromBytes(b"\x03h\xc3\xa9").text() == "hé"
@@ -117,7 +119,7 @@ def test_hypothesis_draws_the_same_things(
     assert packet is not None
 
 
-# --- runs ------------------------------------------------------------------------------------------
+# --- runs -------------------------------------------------------------------------------------
 
 
 def seeds(count: int) -> list[bytes]:
@@ -173,7 +175,7 @@ def test_runs_by_hypothesis(data: st.DataObject) -> None:
         made.finish()
 
 
-# --- what does not hold is noticed -----------------------------------------------------------------
+# --- what does not hold is noticed ------------------------------------------------------------
 
 
 def test_words() -> None:
@@ -186,7 +188,7 @@ def test_a_core_that_raises_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def raises(*args: Any, **options: Any) -> None:
         raise LocalProtocolError("oops")
 
-    runs = [ConnectionRun(Role.CLIENT, State.READY), ClientRun(), PairRun(), TalkRun()]
+    runs: list[Any] = [ConnectionRun(Role.CLIENT, State.READY), ClientRun(), PairRun(), TalkRun()]
     monkeypatch.setattr(Connection, "_receive_engine", raises)
     monkeypatch.setattr(Connection, "receive_eof", raises)
     for run in runs[:2]:
@@ -241,6 +243,7 @@ def test_who_breaks_the_protocol_is_noticed() -> None:
         talk.finish()
     pair = PairRun()
     pair.pair.link.inject("nonsense")
+    pair.do(Operation(1.0, "wait"))
     with pytest.raises(AssertionError, match="our client accepts it"):
         pair.finish()
 
