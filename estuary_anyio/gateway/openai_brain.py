@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
 
@@ -19,7 +20,7 @@ from estuary_proto.config import invalid
 from .link import BrainError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     import httpx
 
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 
 _DRAIN: Final = 1.0
 """Seconds that an endpoint has to end its stream after it said that it is done."""
+
+
+class Done(Enum):
+    """The end of a stream."""
+
+    DONE = "done"
+
+
+DONE: Final = Done.DONE
 
 
 @dataclass(frozen=True)
@@ -96,21 +106,15 @@ class OpenAIBrain:
                 raise BrainError(f"The model answered {response.status_code}: {said}")
             lines = response.aiter_lines()
             async for line in lines:
-                if not line.startswith("data:"):
-                    continue
-                data = line[5:].strip()
-                event = _json(data)
-                failure = _error_of(event)
-                if failure or data == "[DONE]":
-                    # httpx's nested generators are finished by reading on, or by being cancelled;
-                    # merely leaving them is left to the garbage collector, which trio reports.
-                    with anyio.move_on_after(_DRAIN):
-                        async for _ in lines:
-                            pass
-                    if failure:
-                        raise BrainError(f"The model failed: {failure}")
+                try:
+                    piece = read_line(line)
+                except BrainError:
+                    await _drain(lines)
+                    raise
+                if piece is DONE:
+                    await _drain(lines)
                     return
-                if piece := piece_of(event):
+                if piece:
                     yield piece
 
 
@@ -121,6 +125,27 @@ def messages_of(ask: AskBrain) -> list[dict[str, str]]:
         persona += "\nWhat the user has told you before:\n" + "\n".join(f"- {f}" for f in ask.facts)
     said = [{"role": role, "content": text} for role, text in ask.history]
     return [{"role": "system", "content": persona}, *said, {"role": "user", "content": ask.text}]
+
+
+async def _drain(lines: AsyncIterator[str]) -> None:
+    # httpx's nested generators are finished by reading on, or by being cancelled; merely leaving
+    # them is left to the garbage collector, which trio reports.
+    with anyio.move_on_after(_DRAIN):
+        async for _ in lines:
+            pass
+
+
+def read_line(line: str) -> str | Literal[Done.DONE]:
+    """What one line of the stream says: text ("" for none), or DONE. Raises BrainError."""
+    if not line.startswith("data:"):
+        return ""
+    data = line[5:].strip()
+    if data == "[DONE]":
+        return DONE
+    event = _json(data)
+    if failure := _error_of(event):
+        raise BrainError(f"The model failed: {failure}")
+    return piece_of(event)
 
 
 def piece_of(event: Any) -> str:

@@ -37,6 +37,7 @@ SECRET_KEYS: Final = {
 _KEYS = frozenset(SECRET_KEYS)
 # A frame that was cut off may end within the secret.
 _KEYED = re.compile(rf'"({"|".join(SECRET_KEYS)})"(\s*:\s*)"((?:[^"\\]|\\.)+)("|\\?\Z)', re.DOTALL)
+_PLACEHOLDER = re.compile(r"«(\w+)(?::(\d{1,9}))?»", re.ASCII)
 _BROKEN = "\\x"
 _NUMBER = re.compile(r"[-+.\deE]*")
 
@@ -61,6 +62,7 @@ class Mask:
     def hide(self, name: str, value: str) -> str:
         """The placeholder for a secret; `name` counts when it is met for the first time."""
         if not value or is_placeholder(value):
+            self._met(value)
             return value
         found = self._names.get(value)
         if found is None:
@@ -70,6 +72,12 @@ class Mask:
             if len(value) >= MIN_LENGTH and not _NUMBER.fullmatch(value):
                 self._seek(value, found)
         return found
+
+    def _met(self, placeholder: str) -> None:
+        """Number on from a placeholder that was there already: a replay meets those of before."""
+        if found := _PLACEHOLDER.fullmatch(placeholder):
+            name, number = found[1], int(found[2] or 1)
+            self._counts[name] = max(self._counts.get(name, 0), number)
 
     def _seek(self, value: str, placeholder: str) -> None:
         """From now on look for this secret in every text, in all its spellings."""

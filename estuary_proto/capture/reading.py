@@ -95,9 +95,13 @@ def _entry(number: int, data: dict[str, Any]) -> Entry:
     at = data.get("t", 0.0)
     if isinstance(at, bool) or not isinstance(at, (int, float)):
         raise bad_line(number, "its t is not a number")
+    try:
+        seconds = float(at)
+    except OverflowError:
+        raise bad_line(number, "its t is no time") from None
     link = data.get("link")
     kind: Kind = "input" if "in" in data else "pull"
     name = data.get("in" if kind == "input" else "pull")
     if not isinstance(name, str):
         raise bad_line(number, "neither an input nor a pull")
-    return Entry(number, float(at), kind, name, link if type(link) is int else None, data)
+    return Entry(number, seconds, kind, name, link if type(link) is int else None, data)

@@ -175,7 +175,7 @@ class Recorder:
             got = form(frame, self._mask)
             self._line(self._stamp, {"pull": pull, "link": link, "got": got})
             # What ends a batch settles nothing: the next pull is told, even if it gives nothing.
-            self._note(link, frame or batch or None)
+            self._note(link, (batch or None) if frame is None else frame)
         return frame
 
     def life(self, link: int) -> Life:

@@ -188,7 +188,7 @@ def _call(recorder: Recorder, entry: Entry, clock: _Clock) -> Callable[[], Any]:
     try:
         now = clock.now(entry) if entry.kind == "input" else 0.0
         return verb(recorder, entry.data, now)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise bad_line(entry.line, f"{entry.name} cannot be read: {error!r}") from None
 
 

@@ -114,14 +114,23 @@ class TurnReader:
 
     def feed(self, data: bytes) -> Iterator[TurnEvent]:
         """What these bytes complete. Raises TurnFailed when the turn has failed."""
-        self._rest += data
+        if self.result is None:  # Else it would be kept for nobody.
+            self._rest += data
         while self.result is None and (end := self._rest.find(b"\n", self._seen)) >= 0:
             line = bytes(self._rest[:end])
             del self._rest[: end + 1]
             self._seen = 0
+            self._measure(len(line))
             yield from self._event(line)
-        self._seen = len(self._rest)
-        if self.result is None and len(self._rest) > self._longest:
+        if self.result is None:
+            self._seen = len(self._rest)
+            self._measure(self._seen)
+        else:
+            self._rest.clear()
+
+    def _measure(self, size: int) -> None:
+        """Asked of whole lines too: how they were cut must change nothing."""
+        if size > self._longest:
             raise self._failed(f"a line of the stream is longer than {self._longest} bytes")
 
     def finish(self) -> Iterator[TurnEvent]:

@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estuary_proto.answers import Ack, Admit, Refuse
+from estuary_proto.answers import Ack, Admit
 from estuary_proto.client import Client
 from estuary_proto.errors import EstuaryError, LocalProtocolError
-from estuary_proto.events import AckSettled, Closed, Settled
-from estuary_proto.intents import Interrupt, SendText
+from estuary_proto.events import AckSettled, Settled
+from estuary_proto.intents import SendText
 from estuary_proto.messages import UnknownEvent
 from estuary_proto.models.conversation import ResponseChunk
-from estuary_proto.models.session import AuthError, SessionInfo
 from estuary_proto.states import Role, State
-from estuary_proto.testing import Pair
+from estuary_proto.testing import Pair, strategies
+from estuary_proto.testing.operations import CONNECTION
 from estuary_proto.testing.pair import CONFIG
+from estuary_proto.testing.runs import ConnectionRun
 from estuary_proto.testing.steps import ACKED, GREETING, INFO, SESSION, at, events, frames, make
 from estuary_proto.websocket import WebSocketLink
 
@@ -54,110 +55,22 @@ WIRE: list[str | bytes] = [
     "4",
     "42/sdk,[[[",
 ]
-SUBMITS: list[Any] = [
-    SendText("hi"),
-    SendText("\ud800"),
-    Interrupt(),
-    UnknownEvent("photo", (b"x",)),
-    ResponseChunk("a", False, None, "m"),
-    AuthError("no"),
-    INFO,
-    SessionInfo(7),  # type: ignore[arg-type]
-    Admit(),
-    Admit(INFO),
-    Admit(SessionInfo("\ud800")),
-    Refuse("no"),
-    Ack(5, (b"x",)),
-    Ack(-1),
-    None,
-]
-OPERATIONS = st.one_of(
-    st.tuples(st.just("receive"), st.sampled_from(WIRE)),
-    st.tuples(st.just("receive"), st.text(max_size=20) | st.binary(max_size=5)),
-    st.tuples(st.just("submit"), st.sampled_from(SUBMITS), st.sampled_from([None, 0.0, 5.0])),
-    st.tuples(st.just("pull"), st.integers(1, 4)),
-    st.tuples(st.just("wait"), st.floats(0, 30)),
-    st.tuples(st.just("eof"), st.sampled_from([None, 1000, 1001, 1008])),
-    st.tuples(st.sampled_from(["start", "close", "fault", "refused", "timeout"])),
-)
+BEGINNINGS = [
+    (Role.CLIENT, state) for state in (State.IDLE, State.OPENING, State.JOINING, State.READY)
+] + [(Role.SERVER, state) for state in (State.IDLE, State.JOINING, State.JOINED, State.READY)]
 
 
-class Run:
-    """Operations on one connection; what it said, and the invariants after every step."""
-
-    def __init__(self, role: Role, state: State) -> None:
-        self.conn = at(role, state) if state is not State.IDLE else make(role)
-        self.now = 0.0
-        self.log: list[Any] = []
-        self.receipts: set[int] = set()
-        self.acks: set[int] = set()
-
-    def do(self, name: str, *args: Any) -> None:
-        conn, now = self.conn, self.now
-        before = (conn.state, conn.deadline, conn.wants_write)
-        try:
-            if name == "receive":
-                conn.receive(args[0], now=now)
-            elif name == "submit":
-                receipt = conn.submit(args[0], now=now, ack_within=args[1])
-                if receipt:
-                    self.receipts.add(receipt)
-                    if args[1] is not None and not isinstance(args[0], Admit):
-                        self.acks.add(receipt)
-            elif name == "pull":
-                self.log += [conn.next_frame() for _ in range(args[0])]
-            elif name == "wait":
-                self.now += args[0]
-                conn.handle_timeout(now=self.now)
-            elif name == "eof":
-                conn.receive_eof(now=now, code=args[0])
-            elif name == "start":
-                conn.start(now=now)
-            elif name == "timeout":
-                conn.handle_timeout(now=now)
-            elif name == "close":
-                conn.close(now=now)
-            else:
-                verb = conn.fault if name == "fault" else conn.refused
-                verb(EstuaryError("x"), now=now)
-        except LocalProtocolError as error:
-            # Only the caller's own doing raises, and it changes nothing.
-            assert name in ("submit", "start") or before[0] is State.IDLE
-            assert (conn.state, conn.deadline, conn.wants_write) == before
-            self.log.append(str(error))
-        told = events(conn)
-        self.log += [repr(event) for event in told]
-        for event in told:
-            if isinstance(event, Settled):
-                self.receipts.remove(event.receipt)
-            elif isinstance(event, AckSettled):
-                self.acks.remove(event.receipt)
-        if conn.state is State.CLOSED:
-            ends = [type(event) for event in told].count(Closed)
-            assert ends == (before[0] is not State.CLOSED)
-            assert not told or isinstance(told[-1], Closed)
-            assert (conn.deadline, conn.wants_write, conn.next_frame()) == (None, False, None)
-            assert (self.receipts, self.acks) == (set(), set())
-        else:
-            assert not any(isinstance(event, Closed) for event in told)
-        assert conn.deadline is None or conn.deadline.at >= self.now or name != "wait"
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.sampled_from(
-        [(Role.CLIENT, s) for s in (State.IDLE, State.OPENING, State.JOINING, State.READY)]
-        + [(Role.SERVER, s) for s in (State.IDLE, State.JOINING, State.JOINED, State.READY)]
-    ),
-    st.lists(OPERATIONS, max_size=30),
-)
-def test_any_operations(begin: tuple[Role, State], operations: list[tuple[Any, ...]]) -> None:
+@pytest.mark.parametrize(("role", "state"), BEGINNINGS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_operations(role: Role, state: State, data: st.DataObject) -> None:
     """Nothing of the peer's raises, each thing settles once, equal inputs give equal outputs."""
-    runs = [Run(*begin), Run(*begin)]
+    wanted = data.draw(strategies.operations(CONNECTION[role], max_size=30))
+    runs = [ConnectionRun(role, state), ConnectionRun(role, state)]
     for run in runs:
-        for operation in (*operations, ("eof", None)):
-            run.do(*operation)
-        assert run.conn.state is State.CLOSED
+        for operation in wanted:
+            run.do(operation)
+        run.finish()
     assert runs[0].log == runs[1].log
 
 

@@ -76,6 +76,7 @@ UNWELCOME = {
 # Law 2: imports within a function of the core, each with its reason.
 LATE = {
     ("estuary_proto.config", "os"): "only who asks for the environment reads it",
+    ("estuary_proto.testing.strategies", "hypothesis"): "an extra, and it brings threads",
 }
 
 

@@ -3,75 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
-from functools import cache
-from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estuary_proto.messages import TO_CLIENT, TO_SERVER, UnknownEvent, all_messages, read, write
-from estuary_proto.models import Model, encode_pcm
-from estuary_proto.models.reading import hints_of, is_model, spellings
+from estuary_proto.models import encode_pcm
 from estuary_proto.states import Role
+from estuary_proto.testing import strategies
+from estuary_proto.testing.making import all_models
 
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["true", "1", "1e999", "9" * 5000, 10**400, -0.0, b"bytes"])
-)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=6,
-)
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MESSAGES = all_messages()
-
-
-def values(hint: Any) -> st.SearchStrategy[Any]:
-    """Values that a field of this type may hold."""
-    plain: dict[Any, st.SearchStrategy[Any]] = {
-        str: st.text(),
-        int: st.integers(-(2**53), 2**53),
-        float: FINITE,
-        bool: st.booleans(),
-        NoneType: st.none(),
-        Any: st.none() | st.text() | st.lists(st.booleans()),
-    }
-    if hint in plain:
-        return plain[hint]
-    if is_model(hint):
-        return made(hint)
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is list:
-        return st.lists(values(args[0]), max_size=3)
-    if origin is tuple:
-        return st.lists(values(args[0]), max_size=3).map(tuple)
-    if origin is dict:
-        return st.dictionaries(st.text(), values(args[1]), max_size=3)
-    return st.one_of(*map(values, args))
-
-
-@cache
-def made(cls: type[Model]) -> st.SearchStrategy[Model]:
-    """Instances of a model with every field drawn."""
-    hints = hints_of(cls)
-    drawn = {part.name: values(hints[part.name]) for part in fields(cls) if part.init}
-    return st.builds(cls, **drawn)
-
-
-@cache
-def keyed(cls: type[Model]) -> st.SearchStrategy[Any]:
-    """Objects with the keys that the class looks for, and anything at all in them."""
-    keys = [key for part in fields(cls) for key in spellings(cls, part)]
-    return st.dictionaries(st.sampled_from([*keys, "other"]), JSON, max_size=6)
-
+JSON = strategies.json_values() | st.sampled_from([float("nan"), 1e999, b"bytes"])
 
 by_message = pytest.mark.parametrize(
     ("sender", "cls"), MESSAGES, ids=[f"{role.value}-{cls.WIRE}" for role, cls in MESSAGES]
@@ -82,7 +27,7 @@ by_message = pytest.mark.parametrize(
 @settings(max_examples=10)
 @given(data=st.data())
 def test_what_is_written_is_read_back(sender: Role, cls: Any, data: st.DataObject) -> None:
-    message = data.draw(made(cls))
+    message = data.draw(strategies.models(cls))
     name, args = write(message)
     assert read(sender, name, json.loads(json.dumps(args))) == message
 
@@ -93,12 +38,23 @@ def test_what_is_written_is_read_back(sender: Role, cls: Any, data: st.DataObjec
 def test_no_payload_raises_and_all_give_sound_messages(
     sender: Role, cls: Any, data: st.DataObject
 ) -> None:
-    args = data.draw(st.lists(keyed(cls) | JSON, max_size=2))
+    args = data.draw(st.lists(strategies.payloads(cls) | JSON, max_size=2))
     message = read(sender, cls.WIRE, args)
     assert type(message) is cls
     assert message.check()  # every field has its type, whatever came
     name, again = write(message)
     assert read(sender, name, again) == message
+
+
+@given(strategies.models())
+def test_every_model_survives_the_wire(model: Any) -> None:
+    assert model.check()
+    assert type(model).from_dict(json.loads(json.dumps(model.to_dict()))).check()
+
+
+def test_every_model_is_drawn() -> None:
+    assert {cls for _, cls in MESSAGES} < set(all_models())
+    assert len(all_models()) > 80
 
 
 @given(

@@ -1,0 +1,287 @@
+"""What always holds of a core, watched while operations happen to it.
+
+    run = ClientRun()
+    for operation in operations:
+        run.do(operation)
+    run.finish()
+
+`do` raises AssertionError at the first thing that does not hold: something of the peer's doing
+raised, what the caller did wrong changed something, a receipt settled twice, there was life after
+the end, more was kept than may be. `finish` ends what is open, and checks that nothing is left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..answers import Ack
+from ..capture import Recorder
+from ..config import EstuaryConfig
+from ..connection import MAX_EVENTS
+from ..errors import EstuaryError, LocalProtocolError
+from ..events import AckDue, AckSettled, Closed, CredentialNeeded, Settled
+from ..outbox import BUFFER_BYTES, MAX_CONTROL
+from ..states import Role, State
+from ..transcript import MAX_OPEN
+from .making import GREETING
+from .steps import at, events, make
+from .users import REFUSABLE, User, holds, replays
+
+if TYPE_CHECKING:
+    from ..connection import Connection
+    from .operations import Operation
+
+CONFIG: Final = EstuaryConfig("ws://h", "est_long_key", "c", "p", max_reconnect_attempts=3)
+"""The configuration of a `ClientRun` that is given none."""
+
+JOIN: Final = (GREETING, "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]')
+"""What a server says while it lets a client in."""
+
+_ACKS: Final = (State.JOINING, State.JOINED, State.GREETED, State.READY)
+
+
+def bounded(conn: Connection) -> None:
+    """Check that a connection keeps no more than it may, whatever came."""
+    outbox, transcript = conn._outbox, conn._transcript
+    holds(len(outbox._control) <= MAX_CONTROL, "control is bounded")
+    holds(outbox.waiting <= BUFFER_BYTES + 2**20, "messages are bounded")
+    holds(len(transcript._open) <= MAX_OPEN, "open messages are bounded")
+    holds(len(transcript._redacted) <= MAX_OPEN, "redacted messages are bounded")
+
+
+class ConnectionRun:
+    """Operations of kind CONNECTION on one connection, brought to `state` before.
+
+    `log` is what it said and sent: equal for equal operations.
+    """
+
+    def __init__(self, role: Role, state: State) -> None:
+        self.conn: Connection = make(role) if state is State.IDLE else at(role, state)
+        self.now = 0.0
+        self.log: list[Any] = []
+        self._receipts: set[int] = set()
+        self._acks: set[int] = set()
+
+    def do(self, operation: Operation) -> None:
+        """Let it happen, and check."""
+        self.now += operation.after
+        conn = self.conn
+        before = conn.state, conn.deadline, conn.wants_write
+        try:
+            self._perform(operation.verb, operation.args)
+        except LocalProtocolError as error:
+            # Only the caller's own doing raises, and it changes nothing.
+            ours = operation.verb in ("submit", "start") or before[0] is State.IDLE
+            holds(ours, f"{operation.verb} raises nothing: {error}")
+            after = conn.state, conn.deadline, conn.wants_write
+            holds(after == before, f"a refused {operation.verb} changes nothing")
+            self.log.append(str(error))
+        self._hear(before[0])
+        bounded(conn)
+
+    def finish(self) -> None:
+        """The transport ends."""
+        before = self.conn.state
+        self.conn.receive_eof(now=self.now)
+        self._hear(before)
+        holds(self.conn.state is State.CLOSED, "the end of the transport is the end")
+
+    def _perform(self, verb: str, args: tuple[Any, ...]) -> None:
+        conn, now = self.conn, self.now
+        if verb == "receive":
+            conn.receive(args[0], now=now)
+        elif verb == "submit":
+            receipt = conn.submit(args[0], now=now, ack_within=args[1])
+            if receipt:
+                self._receipts.add(receipt)
+                if args[1] is not None and type(args[0]).__name__ != "Admit":
+                    self._acks.add(receipt)
+        elif verb == "pull":
+            for number in range(args[0]):
+                self.log.append(conn.next_frame(batch=args[1] and number > 0))
+        elif verb == "due":
+            self._due()
+        elif verb == "eof":
+            conn.receive_eof(now=now, code=args[0])
+        elif verb == "flood":
+            for _ in range(args[1]):
+                if not conn.wants_read:
+                    break
+                conn.receive(args[0], now=now)
+            holds(len(conn.events) <= MAX_EVENTS + 8, "events are bounded")
+        elif verb in ("fault", "refused"):
+            getattr(conn, verb)(EstuaryError("x"), now=now)
+        else:
+            getattr(conn, "handle_timeout" if verb == "timeout" else verb)(now=now)
+
+    def _due(self) -> None:
+        deadline = self.conn.deadline
+        if deadline is not None:
+            self.now = max(self.now, deadline.at)
+            self.conn.handle_timeout(now=self.now)
+            after = self.conn.deadline
+            holds(after is None or after.at > self.now, "what was due has been done")
+
+    def _hear(self, before: State) -> None:
+        conn = self.conn
+        told = events(conn)
+        for event in told:
+            # As whoever serves a peer does; a peer that never reads them is at fault then.
+            if isinstance(event, AckDue) and conn.state in _ACKS:
+                conn.submit(Ack(event.ack_id), now=self.now)
+        told += events(conn)
+        self.log += [repr(event) for event in told]
+        for event in told:
+            if isinstance(event, Settled):
+                holds(event.receipt in self._receipts, "a receipt settles once")
+                self._receipts.remove(event.receipt)
+            elif isinstance(event, AckSettled):
+                holds(event.receipt in self._acks, "an acknowledgement settles once")
+                self._acks.remove(event.receipt)
+        ends = [isinstance(event, Closed) for event in told]
+        if conn.state is not State.CLOSED:
+            holds(not any(ends), "who is not closed does not say so")
+            return
+        holds(sum(ends) == (before is not State.CLOSED), "there is one Closed")
+        holds(not told or ends[-1], "Closed is the last that is told")
+        left = conn.deadline, conn.wants_write, conn.next_frame(), conn.next_event()
+        holds(left == (None, False, None, None), "nothing is left after Closed")
+        holds(not self._receipts and not self._acks, "all has settled before Closed")
+
+
+class ClientRun(User):
+    """Operations of kind CLIENT on one client, which a capture is made of.
+
+    A `faithful` one has a driver that does what it should: it dials when it is asked to, and takes
+    every frame. `lines` are the capture: `finish` replays it, and all must come out the same.
+    """
+
+    def __init__(
+        self, config: EstuaryConfig = CONFIG, *, seed: int = 1, faithful: bool = False
+    ) -> None:
+        self.lines: list[str] = []
+        super().__init__(Recorder(config, self.lines.append, seed=seed), 5.0)
+        self.events: list[Any] = []
+        self._faithful = faithful
+        self._opened = 0
+        self._acks: list[int] = []
+        self.do_join()
+        self._drain()
+
+    def do(self, operation: Operation) -> None:
+        """Let it happen, and check."""
+        self.now += operation.after
+        if self._faithful and not self.core.is_connected:
+            self.do_join()
+        try:
+            self._perform(operation.verb, operation.args)
+        except EstuaryError as error:
+            holds(operation.verb in REFUSABLE, f"{operation.verb} raises nothing: {error}")
+        if self._faithful:
+            self.do_frame(20, False)
+        self._drain()
+        conn = self.core._client._connection
+        if conn is not None:
+            bounded(conn)
+
+    def finish(self) -> None:
+        """Leave; everything that was promised has come by then, and the capture replays."""
+        core = self.core
+        core.disconnect(now=self.now)
+        core.receive_eof(core.link, now=self.now)
+        self._drain()
+        holds(core.deadline is None, "no deadline is left")
+        holds(not core.voice.is_active, "voice is over")
+        holds(not core.wants_write(core.link), "nothing is left to write")
+        self.kept(self.events)
+        replays(self.lines)
+
+    def _drain(self) -> None:
+        while (event := self.core.next_event()) is not None:
+            self.events.append(event)
+        while self.core.next_command() is not None:
+            pass
+
+    def _perform(self, verb: str, args: tuple[Any, ...]) -> None:
+        if verb in ("dial_failed", "fault"):
+            getattr(self.core, verb)(self.core.link, *args, now=self.now)
+        else:
+            self.use(verb, args)
+
+    # --- the driver and the server -----------------------------------------------------------
+
+    def do_join(self) -> None:
+        """A server that lets the client in."""
+        core, now = self.core, self.now
+        core.connect(now=now)
+        self._drain()
+        if self.events and isinstance(self.events[-1], CredentialNeeded):
+            core.credential(core.link, "ect_x", "player", 60.0, now=now)
+        if self._opened == core.link or core.deadline is None:
+            return  # It is open already, or there is no credential for it.
+        self._opened = core.link
+        core.opened(core.link, now=now)
+        for frame in JOIN:
+            core.receive(core.link, frame, now=now)
+
+    def do_receive(self, frame: str | bytes) -> None:
+        """A frame comes, if there is a WebSocket that it can come from."""
+        if self._opened == self.core.link:
+            self.core.receive(self.core.link, frame, now=self.now)
+
+    def do_flood(self, frame: str | bytes, count: int) -> None:
+        """The same frame again and again, as long as it is read."""
+        for _ in range(count):
+            if not self.core.wants_read:
+                break
+            self.do_receive(frame)
+
+    def do_late(self) -> None:
+        """Words of a dead socket: they change nothing."""
+        core, link = self.core, self.core.link - 1
+        before = core.state, core.deadline
+        core.receive(link, "1", now=self.now)
+        core.receive_eof(link, now=self.now)
+        core.dial_failed(link, EstuaryError("late"), now=self.now)
+        core.fault(link, EstuaryError("late"), now=self.now)
+        holds((core.state, core.deadline) == before, "late words change nothing")
+        holds(core.next_frame(link) is None, "a dead link has nothing to send")
+
+    def do_ack(self) -> None:
+        """The server acknowledges what waits longest."""
+        if self._acks:
+            self.do_receive(f'43/sdk,{self._acks.pop(0)}[{{"ok":true}}]')
+
+    def do_frame(self, count: int, batch: bool) -> None:
+        """So many frames are taken."""
+        for number in range(count):
+            frame = self.core.next_frame(self.core.link, batch=batch and number > 0)
+            if isinstance(frame, str) and frame.startswith("42/sdk,"):
+                digits = frame[7:].partition("[")[0]
+                if digits:
+                    self._acks.append(int(digits))
+
+    def do_receive_eof(self, code: int | None) -> None:
+        """The WebSocket is gone."""
+        self.core.receive_eof(self.core.link, now=self.now, code=code)
+
+    def do_due(self) -> None:
+        """Time passes to the next deadline."""
+        deadline = self.core.deadline
+        if deadline is not None:
+            self.now = max(self.now, deadline.at)
+            self.core.handle_timeout(now=self.now)
+            after = self.core.deadline
+            holds(after is None or after.at > self.now, "what was due has been done")
+
+    def do_timeout(self) -> None:
+        """Somebody asks too early, or too late."""
+        self.core.handle_timeout(now=self.now)
+
+    def do_credential(self, lifetime: float) -> None:
+        """The token provider answers."""
+        self.core.credential(self.core.link, "ect_y", "player", lifetime, now=self.now)
+
+    def do_credential_failed(self) -> None:
+        """The token provider fails."""
+        self.core.credential_failed(self.core.link, EstuaryError("no"), now=self.now)

@@ -1,0 +1,1 @@
+"""Fuzzing that anybody can run: see README.md beside this file."""

@@ -1,0 +1,60 @@
+"""Captures that anybody may have edited: read, summed up, replayed, or refused with the line."""
+
+from __future__ import annotations
+
+import json
+
+from estuary_proto.capture import read, replay, summary
+from estuary_proto.errors import EstuaryError
+from estuary_proto.testing import making
+from estuary_proto.testing.choosing import FromBytes, flag, pick
+from estuary_proto.testing.operations import CLIENT, operations
+from estuary_proto.testing.runs import ClientRun
+
+HEADER = (
+    '{"estuary_capture":%d,"config":{"server_url":"ws://h","api_key":"k","character_id":"c",'
+    '"player_id":"p"},"seed":1}'
+)
+
+
+def capture(data: bytes) -> None:
+    """Lines with anything in them: every reader answers, or raises an EstuaryError."""
+    choose = FromBytes(data)
+    lines = _lines(choose) if flag(choose) else choose.rest.decode("utf-8", "replace").split("\n")
+    for reader in (lambda: list(read(lines)), lambda: replay(lines), lambda: summary(lines)):
+        try:
+            reader()
+        except EstuaryError as error:
+            assert "line" in error.message
+
+
+def _lines(choose: FromBytes) -> list[str]:
+    """A capture of a few operations, some of its lines changed."""
+    run = ClientRun()
+    for operation in operations(choose, CLIENT, 6):
+        run.do(operation)
+    lines = list(run.lines)
+    for _ in range(choose.below(4)):
+        at = choose.below(len(lines))
+        kind = choose.below(5)
+        if kind == 0:
+            del lines[at]
+        elif kind == 1:
+            lines[at] = lines[at][: choose.below(200)] + choose.text(8) + lines[at][-10:]
+        elif kind == 2:
+            lines.insert(at, lines[choose.below(len(lines))])
+        else:
+            lines[at] = _changed(choose, lines[at])
+        if not lines:
+            return [HEADER % choose.below(3)]
+    return lines
+
+
+def _changed(choose: FromBytes, line: str) -> str:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return line
+    if isinstance(told, dict):
+        told[pick(choose, [*told, "t", "now", "link", "in", "clock"])] = making.json(choose)
+    return json.dumps(told)

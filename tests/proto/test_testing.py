@@ -1,0 +1,257 @@
+"""What fuzzers and strategies stand on: equal choices make equal things, all of it is reached, and
+what does not hold is noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from estuary_proto import engineio, messages, socketio
+from estuary_proto.connection import Connection
+from estuary_proto.errors import LocalProtocolError
+from estuary_proto.events import Settled
+from estuary_proto.gateway import Outside
+from estuary_proto.gateway.session import ServerSession
+from estuary_proto.states import Role, State
+from estuary_proto.testing import making, strategies
+from estuary_proto.testing.choosing import FromBytes
+from estuary_proto.testing.ends import GUEST, PairRun, TalkRun
+from estuary_proto.testing.minds import MindRun
+from estuary_proto.testing.operations import (
+    CLIENT,
+    CONNECTION,
+    GATEWAY,
+    PAIR,
+    TALK,
+    Kind,
+    Operation,
+    operations,
+)
+from estuary_proto.testing.runs import ClientRun, ConnectionRun
+from estuary_proto.testing.users import holds
+
+# --- choices ----------------------------------------------------------------------------------
+
+
+def test_bytes_are_taken_front_to_back() -> None:
+    choose = FromBytes(
+        bytes([7, 1, 5]) + b"h\xc3\xa9!?" + bytes([2, 1, 2]) + b"\x00" * 6 + b"\xf0?"
+    )
+    assert choose.below(4) == 3
+    assert choose.whole() == 5 | ord("h") << 8
+    assert FromBytes(b"\x03h\xc3\xa9").text() == "hé"
+    assert FromBytes(b"\x02\xc3").text(2) == "\ufffd"
+    assert FromBytes(b"\x02abc").binary() == b"ab"
+    assert FromBytes(b"\x00\x00\x00\x00\x00\x00\xf0?").number() == 1.0
+    assert FromBytes(b"\x01\x02").below(1000) == 0x201
+    assert choose.more
+    assert choose.rest.startswith(b"\xc3\xa9")
+
+
+def test_past_the_end_all_is_plain() -> None:
+    choose = FromBytes(b"")
+    assert not choose.more
+    assert (choose.below(9), choose.whole(), choose.number()) == (0, 0, 0.0)
+    assert (choose.text(), choose.binary(), choose.rest) == ("", b"", b"")
+
+
+def drawn(make: Any, seed: int) -> Any:
+    return make(FromBytes(Random(seed).randbytes(400)))
+
+
+MAKES = [
+    making.json,
+    making.engine_packet,
+    making.handshake,
+    making.socket_packet,
+    lambda choose: making.frame(choose, Role.CLIENT),
+    lambda choose: making.frame(choose, Role.SERVER),
+    lambda choose: making.message(choose, Role.SERVER),
+    lambda choose: making.model(choose, making.all_models()[choose.below(90)]),
+    *(
+        lambda choose, kind=kind: operations(choose, kind)
+        for kind in (CLIENT, PAIR, GATEWAY, TALK, *CONNECTION.values())
+    ),
+]
+
+
+@pytest.mark.parametrize("make", MAKES)
+def test_equal_bytes_make_equal_things(make: Any) -> None:
+    things = [repr(drawn(make, seed)) for seed in range(60)]
+    assert things == [repr(drawn(make, seed)) for seed in range(60)]
+    assert len(set(things)) > 10
+
+
+def test_packets_travel_and_come_back() -> None:
+    for seed in range(200):
+        packet = drawn(making.socket_packet, seed)
+        assembler = socketio.Assembler()
+        found = None
+        for frame in socketio.encode(packet):
+            text = isinstance(frame, str)
+            found = assembler.feed(socketio.decode(str(frame))) if text else None
+            found = found if text else assembler.feed_binary(bytes(frame))  # type: ignore[arg-type]
+        assert found == packet
+        opened = drawn(making.handshake, seed)
+        assert engineio.read_open(engineio.write_open(opened)) == opened
+        message = drawn(lambda choose: making.message(choose, Role.CLIENT), seed)
+        assert messages.may_send(Role.CLIENT, message)
+
+
+@given(
+    strategies.json_values(),
+    strategies.engine_packets() | strategies.handshakes(),
+    strategies.socket_packets(),
+    strategies.messages(Role.SERVER),
+    strategies.frames(Role.CLIENT) | strategies.frames(Role.SERVER),
+)
+def test_hypothesis_draws_the_same_things(
+    value: Any, packet: Any, other: Any, message: Any, frame: str | bytes
+) -> None:
+    assert socketio.encode(other)
+    assert messages.may_send(Role.SERVER, message)
+    assert isinstance(frame, (str, bytes))
+    assert packet is not None
+
+
+# --- runs -------------------------------------------------------------------------------------
+
+
+def seeds(count: int) -> list[bytes]:
+    return [Random(seed).randbytes(140) for seed in range(count)]
+
+
+def run(made: Any, data: bytes, kind: Kind) -> Any:
+    for operation in operations(FromBytes(data), kind):
+        made.do(operation)
+    made.finish()
+    return made
+
+
+@pytest.mark.parametrize("role", Role)
+def test_connections(role: Role) -> None:
+    for data in seeds(60):
+        for state in (State.IDLE, State.READY):
+            logs = [run(ConnectionRun(role, state), data, CONNECTION[role]).log for _ in range(2)]
+            assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("faithful", [True, False])
+def test_clients(faithful: bool) -> None:
+    kinds: set[type] = set()
+    for data in seeds(30):
+        made = run(ClientRun(faithful=faithful), data, CLIENT)
+        kinds |= {type(event) for event in made.events}
+    assert Settled in kinds
+
+
+def test_minds() -> None:
+    for number, data in enumerate(seeds(60)):
+        outside = Outside(recogniser=True, voice=True) if number % 2 else None
+        logs = []
+        for _ in range(2):
+            made = MindRun(external=number % 3 == 0, outside=outside, recalls=number % 4 == 0)
+            logs.append(run(made, data, GATEWAY).log)
+        assert logs[0] == logs[1]
+
+
+def test_pairs_and_talks() -> None:
+    for data in seeds(40):
+        run(PairRun(), data, PAIR)
+        run(TalkRun(), data, TALK)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_runs_by_hypothesis(data: st.DataObject) -> None:
+    for made, kind in ((PairRun(), PAIR), (MindRun(), GATEWAY), (TalkRun(), TALK)):
+        for operation in data.draw(strategies.operations(kind, max_size=15)):
+            made.do(operation)
+        made.finish()
+
+
+# --- what does not hold is noticed ------------------------------------------------------------
+
+
+def test_words() -> None:
+    holds(1, "never said")
+    with pytest.raises(AssertionError, match="the words"):
+        holds("", "the words")
+
+
+def test_a_core_that_raises_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*args: Any, **options: Any) -> None:
+        raise LocalProtocolError("oops")
+
+    runs: list[Any] = [ConnectionRun(Role.CLIENT, State.READY), ClientRun(), PairRun(), TalkRun()]
+    monkeypatch.setattr(Connection, "_receive_engine", raises)
+    monkeypatch.setattr(Connection, "receive_eof", raises)
+    for run in runs[:2]:
+        with pytest.raises(AssertionError, match="receive raises nothing: .*oops"):
+            run.do(Operation(0.0, "receive", ("2",)))
+    for run in runs[2:]:
+        with pytest.raises(AssertionError, match="cut raises nothing: .*oops"):
+            run.do(Operation(0.0, "cut", (None,)))
+
+
+def test_a_receipt_that_settles_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = Connection._finish
+
+    def twice(self: Connection, ending: Any) -> None:
+        if self._receipts:
+            self.events.append(Settled(self._receipts, None))  # type: ignore[arg-type]
+        finish(self, ending)
+
+    monkeypatch.setattr(Connection, "_finish", twice)
+    text = messages.read(Role.CLIENT, "text", [{"text": "hi"}])
+    connection = ConnectionRun(Role.CLIENT, State.READY)
+    connection.do(Operation(0.0, "submit", (text, None)))
+    with pytest.raises(AssertionError, match="settles once"):
+        connection.finish()
+    client = ClientRun()
+    client.do(Operation(0.0, "submit", (text, None)))
+    with pytest.raises(AssertionError, match="Settled comes once for each"):
+        client.finish()
+
+
+def test_an_answer_that_cannot_be_read_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mind = MindRun()
+    monkeypatch.setattr(ServerSession, "next_frame", lambda self: "9 is no packet")
+    with pytest.raises(AssertionError, match="what can be read"):
+        mind.do(Operation(0.0, "pull", (1,)))
+
+
+def test_deadlines_without_end_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mind, talk = MindRun(), TalkRun()
+    monkeypatch.setattr(ServerSession, "handle_timeout", lambda self, now: None)
+    with pytest.raises(AssertionError, match="deadlines end"):
+        mind.do(Operation(0.0, "due"))
+    with pytest.raises(AssertionError, match="deadlines end"):
+        talk.do(Operation(60.0, "wait"))
+
+
+def test_who_breaks_the_protocol_is_noticed() -> None:
+    talk = TalkRun()
+    assert talk.session is not None
+    talk.session.receive("nonsense", now=talk.now)
+    with pytest.raises(AssertionError, match="our server accepts it"):
+        talk.finish()
+    pair = PairRun()
+    pair.pair.link.inject("nonsense")
+    pair.do(Operation(1.0, "wait"))
+    with pytest.raises(AssertionError, match="our client accepts it"):
+        pair.finish()
+
+
+def test_a_token_is_given_to_who_asks() -> None:
+    async def provider() -> None: ...
+
+    talk = TalkRun(replace(GUEST, token_provider=provider))
+    assert talk.core.is_connected
+    talk.do(Operation(120.0, "wait"))
+    talk.finish()
