@@ -14,6 +14,8 @@ from .exits import Exit, Stop, need
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from .speaking import SpeechOptions
+
 DEFAULT_PLAYER: Final = "me"
 
 MEMORY: Final = ":memory:"
@@ -32,6 +34,8 @@ class Place:
     player: str | None = None
     data: Path | None = None
     """Where an embedded gateway keeps what it knows; None is in memory."""
+    speech: SpeechOptions | None = None
+    """How it hears and speaks; None: as well as it can."""
 
     @property
     def embedded(self) -> bool:
@@ -56,7 +60,10 @@ class Place:
         if wanted not in mind.characters:
             # Whoever is meant elsewhere by this id, here it is the offline character.
             mind = ServerConfig(characters={wanted: Character("Wren")})
-        async with serve_gateway(server=mind, data=self.data) as gateway:
+        said = self.speech
+        async with serve_gateway(
+            server=mind, data=self.data, **({} if said is None else vars(said))
+        ) as gateway:
             yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:

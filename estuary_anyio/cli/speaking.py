@@ -1,4 +1,4 @@
-"""The ears and the voice of `estuary gateway`, as its options say."""
+"""The ears and the voice of a gateway of ours, as options say."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class SpeechOptions:
     tts: str = "auto"
     stt_endpoint: SpeechEndpoint | None = None
     tts_endpoint: SpeechEndpoint | None = None
+
+
+NOTHING_SAID: Final = SpeechOptions()
 
 
 def speech_of(given: Mapping[str, Any]) -> SpeechOptions:

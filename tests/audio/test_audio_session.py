@@ -55,7 +55,7 @@ IDLE, STOPPED, STARTING = (
 async def client(sound_card: Card) -> AsyncIterator[EstuaryClient]:
     """A client of a gateway that hears by loudness and answers with a tone."""
     mind = ServerConfig(hears=("What is your name?",) * 9, word_interval=0.005)
-    async with serve_gateway(server=mind) as gateway:
+    async with serve_gateway(server=mind, tts="tone") as gateway:
         config = EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, "me")
         async with EstuaryClient(config) as made:
             await made.connect()
@@ -173,7 +173,7 @@ async def test_without_a_connection_nothing_is_started(sound_card: Card) -> None
 @pytest.mark.parametrize("mode", VoiceMode)
 async def test_its_state_follows_the_connection(sound_card: Card, mode: VoiceMode) -> None:
     states: list[VoiceSessionState] = []
-    async with serve_gateway() as gateway:
+    async with serve_gateway(stt="none", tts="tone") as gateway:
         config = EstuaryConfig(
             gateway.url, gateway.api_key, gateway.character_id, "me", reconnect_delay=0.05
         )

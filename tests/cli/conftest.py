@@ -29,6 +29,8 @@ def clean_environment() -> dict[str, str]:
         kept.pop(name, None)
     kept["PYTHONPATH"] = str(ROOT)
     kept["ESTUARY_DATA"] = ":memory:"  # Nothing of a test is found again in the next.
+    # What is said is a tone mostly, and how it is answered is not to depend on packages.
+    kept |= {"ESTUARY_STT": "none", "ESTUARY_TTS": "tone"}
     kept["PYTHONIOENCODING"] = "utf-8"
     return kept
 

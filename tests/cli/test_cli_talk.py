@@ -87,7 +87,7 @@ def test_who_speaks_up_silences_the_character(tmp_path: Path, backend: str) -> N
     heard = tmp_path / "heard.wav"
 
     async def run() -> tuple[int, str, str]:
-        async with serve_gateway(server=mind) as server:
+        async with serve_gateway(server=mind, tts="tone") as server:
             done = await anyio.run_process(
                 script("talk", "--backend", backend, "--url", server.url)
                 + ["--input-wav", said, "--output-wav", str(heard)],
@@ -275,7 +275,7 @@ def test_what_was_being_said_at_the_end_is_shown_once(
     said = write_wav(tmp_path / "said.wav", UTTERANCE)
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(serve_gateway(server=mind)) as server,
+        portal.wrap_async_context_manager(serve_gateway(server=mind, tts="tone")) as server,
     ):
         talk = terminal("talk", "--backend", backend, "--url", server.url, "--input-wav", said)
         talk.until("demo > ")
