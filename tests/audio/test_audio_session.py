@@ -26,13 +26,13 @@ from estuary_anyio import (
 )
 from estuary_anyio.gateway import serve_gateway
 from estuary_audio import PlaybackComplete as Played
-from estuary_audio import SoundEvent
+from estuary_audio import DeviceChanged, SoundEvent
 from estuary_proto.gateway import ServerConfig
 from estuary_proto.intents import Interrupt, StartVoice, StopVoice, StreamAudio
 from tests.anyio.server import Peer, serving
-from tests.audio.card import Card, Tap, playing
+from tests.audio.card import PINNED, Card, Tap, playing
 from tests.audio.sound import loud, samples, tone
-from tests.audio.waiting import until
+from tests.audio.waiting import Told, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -168,6 +168,44 @@ async def test_without_a_connection_nothing_is_started(sound_card: Card) -> None
         assert not session.is_started
         with anyio.fail_after(5):
             await session.stop()
+
+
+@pytest.mark.parametrize("gone", ["headset", "desk"])
+async def test_a_device_that_vanishes_in_a_conversation(
+    client: EstuaryClient,
+    sound_card: Card,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: str,
+) -> None:
+    """It is told, the next device takes over, and the conversation goes on: what was being said is
+    heard to its end, and who speaks is understood and answered."""
+    monkeypatch.setenv("PIPEWIRE_ALSA", PINNED)
+    sound_card.plug_microphone("desk")
+    told = Told()
+    heard, playback = client.events(SttResponse), client.events(PlaybackStarted, PlaybackComplete)
+    devices = {"output_device": "headset", "input_device": "desk"}
+    async with VoiceSession(client, on_playback_event=told, **devices) as session:
+        with playing("mic", TALK):
+            assert await final(heard) == "What is your name?"
+            started = await first(playback)
+            tap = Tap("speaker", tmp_path / "tap")  # Where the next loudspeaker sounds.
+            await anyio.to_thread.run_sync(sound_card.unplug, gone)
+            changed = await told.until(DeviceChanged)
+            assert (changed.lost, changed.direction) == (
+                gone, "output" if gone == "headset" else "input",
+            )  # fmt: skip
+            assert changed.device not in (None, gone)
+            assert await first(playback) == PlaybackComplete(started.message_id)
+        assert session.is_started
+        with playing("mic", TALK):
+            assert await final(heard) == "What is your name?"
+            again = await first(playback)
+            assert await first(playback) == PlaybackComplete(again.message_id)
+        sound = tap.stop()
+    if gone == "headset":
+        assert loud(sound, 48000, above=0.02).any()
+    assert len(told.of(DeviceChanged)) == 1
 
 
 @pytest.mark.parametrize("mode", VoiceMode)
