@@ -50,7 +50,7 @@ class Line:
         self._stir = stir
         self._tell = tell
         self.resting: bool = False
-        """Whether it lets go of the device, at the next `mend`, until it is not resting any more."""
+        """Whether it lets go of the device, at the next `mend`, for as long as it is resting."""
         self._opened = False
         self._rested = False
         self._retry_at = 0.0

@@ -25,8 +25,8 @@ from estuary_anyio import (
     VoiceSessionState,
 )
 from estuary_anyio.gateway import serve_gateway
-from estuary_audio import PlaybackComplete as Played
 from estuary_audio import DeviceChanged, SoundEvent
+from estuary_audio import PlaybackComplete as Played
 from estuary_proto.gateway import ServerConfig
 from estuary_proto.intents import Interrupt, StartVoice, StopVoice, StreamAudio
 from tests.anyio.server import Peer, serving

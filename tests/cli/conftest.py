@@ -82,9 +82,9 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
 def ended(start: Start) -> Callable[..., tuple[int, str, str]]:
     """Run the script to its end: its exit status, stdout and stderr."""
 
-    def run(*args: str, said: str = "", **how: Any) -> tuple[int, str, str]:
+    def run(*args: str, said: str = "", within: float = WITHIN, **how: Any) -> tuple[int, str, str]:
         process = start(*args, **how)
-        out, err = process.communicate(said, timeout=WITHIN)
+        out, err = process.communicate(said, timeout=within)
         return process.returncode, out, err
 
     return run
