@@ -12,7 +12,9 @@ from estuary_proto.config import EstuaryConfig, invalid
 from .exits import Exit, Stop, need
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
+
+    from estuary_anyio.gateway import Gateway
 
     from .speaking import SpeechOptions
 
@@ -43,8 +45,11 @@ class Place:
         return not self.url
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator[EstuaryConfig, None]:
-        """The configuration for a client; an embedded gateway runs as long as the block.
+    async def open(
+        self, opened: Callable[[Gateway], object] | None = None
+    ) -> AsyncGenerator[EstuaryConfig, None]:
+        """The configuration for a client; an embedded gateway runs as long as the block, and is
+        shown to `opened`.
 
         Raises Stop for what is missing, EstuaryError for what is wrong.
         """
@@ -64,6 +69,8 @@ class Place:
         async with serve_gateway(
             server=mind, data=self.data, **({} if said is None else vars(said))
         ) as gateway:
+            if opened is not None:
+                opened(gateway)
             yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:

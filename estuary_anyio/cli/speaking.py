@@ -14,6 +14,8 @@ from .exits import Exit, Stop, need
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from estuary_anyio.gateway import Gateway
+
 _KEYS: Final = "ESTUARY_{}_API_KEY"
 _ANY_KEY: Final = "OPENAI_API_KEY"
 
@@ -58,3 +60,19 @@ def _endpoint(name: str, given: Mapping[str, Any]) -> SpeechEndpoint | None:
         return SpeechEndpoint(url, api_key=key, **details)
     except EstuaryError as error:
         raise Stop(f"--{name}-url:{error.message.partition(':')[2]}", Exit.USAGE) from error
+
+
+def hears(gateway: Gateway) -> str:
+    """What it understands, and what would understand more."""
+    return {
+        "none": "how long you speak (--stt-url, or pip install 'estuary-anyio[speech]', for words)",
+        "pocketsphinx": "clear English, with pocketsphinx (--stt-url for a better recogniser)",
+    }.get(gateway.stt, "with the recogniser of --stt-url")
+
+
+def speaks(gateway: Gateway) -> str:
+    """How it speaks, and what would be better."""
+    return {
+        "tone": "in tones (--tts-url, or install flite, for words)",
+        "openai": "with the voice of --tts-url",
+    }.get(gateway.tts, f"with {gateway.tts}")

@@ -184,8 +184,10 @@ async def test_a_device_that_vanishes_in_a_conversation(
     sound_card.plug_microphone("desk")
     told = Told()
     heard, playback = client.events(SttResponse), client.events(PlaybackStarted, PlaybackComplete)
-    devices = {"output_device": "headset", "input_device": "desk"}
-    async with VoiceSession(client, on_playback_event=told, **devices) as session:
+    session = VoiceSession(
+        client, on_playback_event=told, input_device="desk", output_device="headset"
+    )
+    async with session:
         with playing("mic", TALK):
             assert await final(heard) == "What is your name?"
             started = await first(playback)
