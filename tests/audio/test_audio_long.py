@@ -55,11 +55,11 @@ SENTENCES = (
 )  # fmt: skip
 
 
-def note(rows: list[tuple[float, float]], what: float) -> None:
+def note(rows: list[tuple[float, ...]], *what: float) -> None:
     """Once a second, so that the notes are no growth to speak of."""
     now = time.monotonic()
     if not rows or now >= rows[-1][0] + 1:
-        rows.append((now, what))
+        rows.append((now, *what))
 
 
 class Clocks:
@@ -69,8 +69,9 @@ class Clocks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, skew: float) -> None:
         self.frames: dict[str, int] = defaultdict(int)
-        self.counts: dict[str, list[tuple[float, float]]] = defaultdict(list)
-        self.off: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.faults: dict[str, int] = defaultdict(int)
+        self.counts: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+        self.off: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         for name, kind, wrong in (
             ("loudspeaker", "RawOutputStream", skew),
             ("microphone", "RawInputStream", -skew),
@@ -94,7 +95,9 @@ class Clocks:
             def __init__(self, *, samplerate: int, callback: Any, **more: Any) -> None:
                 def counted(data: Any, frames: int, *rest: Any) -> None:
                     clocks.frames[name] += frames
-                    note(clocks.counts[name], clocks.frames[name])
+                    *_, status = rest
+                    clocks.faults[name] += bool(status)
+                    note(clocks.counts[name], clocks.frames[name], clocks.faults[name])
                     callback(data, frames, *rest)
 
                 true = round(samplerate * (1 + wrong))
@@ -106,12 +109,18 @@ class Clocks:
         """We say that this is the time of what a device plays or has heard now."""
         note(self.off[name], at - time.monotonic())
 
-    def rate(self, name: str) -> float:
-        """Hz by our clock."""
-        counts = np.array(self.counts[name])
-        # A card that was not served in time stands still, once; what is asked is its usual pace.
-        times, frames = (counts[10:] - counts[:-10]).T
-        return float(np.median(frames / times))
+    def apart(self) -> list[float]:
+        """By how much the loudspeaker was faster than the microphone, in stretches of some ten
+        seconds in which the device never had to go without us: then it stands still."""
+        counts = (self.counts["loudspeaker"], self.counts["microphone"])
+        loudspeaker, microphone = (np.array(one) for one in counts)
+        found = []
+        for row, later in zip(loudspeaker[:-10], loudspeaker[10:], strict=True):
+            if row[2] == later[2]:
+                played = (later[1] - row[1]) / (later[0] - row[0])
+                at = np.interp((row[0], later[0]), microphone[:, 0], microphone[:, 1])
+                found.append(played / ((at[1] - at[0]) / (later[0] - row[0])) - 1)
+        return found
 
     def drift(self, name: str) -> float:
         """Seconds by which the times told went away from the beginning to the end."""
@@ -214,13 +223,14 @@ async def test_a_long_conversation(
     assert watched.lost == []
     assert dropped == late == 0.0
     # The clocks were wrong, and what we tell of the times is right.
-    apart = clocks.rate("loudspeaker") / clocks.rate("microphone") - 1
-    assert apart / skew > 1.0  # 2, but for a card that a busy machine lets wait.
+    apart = clocks.apart()
+    assert not apart or np.median(apart) / skew == pytest.approx(2.0, abs=0.8)
     for name in ("loudspeaker", "microphone"):
         assert abs(clocks.drift(name)) < 0.03
     # Nothing grows, and nothing is left behind a turn.
-    assert watched.slope(1) < 0.5
-    assert watched.slope(2) < 1.0
+    if LENGTH >= 300:  # Until then all gets warm.
+        assert watched.slope(1) < 0.5
+        assert watched.slope(2) < 1.0
     assert watched.most(3) == 0.0
     assert watched.most(4) < 10
     for column in (5, 6, 7):
@@ -255,8 +265,10 @@ def show(
     first, last = watched.rows[0], watched.rows[-1]
     print(f"\n{len(turns)} turns in {last[0]:.1f} minutes")
     for name in ("loudspeaker", "microphone"):
-        ppm = (clocks.rate(name) / CARD - 1) * 1e6
-        print(f"{name}: {ppm:+.0f} ppm; its times went {1000 * clocks.drift(name):+.1f} ms away")
+        print(f"{name}: the times that are told went {1000 * clocks.drift(name):+.1f} ms away")
+    apart = clocks.apart()
+    if apart:
+        print(f"the loudspeaker is {1e6 * np.median(apart):+.0f} ppm faster than the microphone")
     for column, name in ((1, "client"), (2, "gateway with its recogniser")):
         print(
             f"memory of the {name}: {first[column]:.1f} to {last[column]:.1f} MiB, at the end "
