@@ -251,8 +251,10 @@ class VoiceSession:
     async def stop_recording(self) -> None:
         """The button is up: the turn ends behind the last word. Raises VOICE_NOT_ACTIVE."""
         self._recording = False
-        await self.recorder.drain()
-        await self._client.stop_recording()
+        # Half a second at most. A button that is up for us is up for the server.
+        with anyio.CancelScope(shield=True):
+            await self.recorder.drain()
+            await self._client.stop_recording()
         self._change(self._rest_state())
 
     def _record(self) -> None:

@@ -128,6 +128,21 @@ async def test_push_to_talk(client: EstuaryClient) -> None:
     assert states[-1] is STOPPED
 
 
+async def test_a_release_that_is_cancelled_is_one(client: EstuaryClient) -> None:
+    heard = client.events(SttResponse)
+    async with VoiceSession(client, VoiceMode.PUSH_TO_TALK) as session:
+        with playing("mic", TALK * 3):
+            await until(lambda: session.input_level() > 0.1)
+            await session.start_recording()
+            assert not (await first(heard)).is_final
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await session.stop_recording()
+            assert session.state is IDLE
+            assert session.recorder.is_paused
+            assert await final(heard) == "What is your name?"
+
+
 async def test_start_and_stop_by_hand(client: EstuaryClient) -> None:
     session = VoiceSession(client, VoiceMode.CONTINUOUS, sample_rate=16000, on_state=None)
     await session.start()
