@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
@@ -30,6 +30,12 @@ class _Request:
         self.error: EstuaryError | None = None
 
 
+class Microphone(Protocol):
+    """What follows the mute."""
+
+    muted: bool
+
+
 class Speaking(Driving):
     """Voice over the WebSocket, continuous or push-to-talk. It opens no device: it takes PCM."""
 
@@ -38,6 +44,7 @@ class Speaking(Driving):
         self._requests: dict[int, _Request] = {}
         self._stirred: anyio.Event | None = None
         self._sends = 0
+        self._microphones: set[Microphone] = set()
 
     # --- on and off ------------------------------------------------------------------------
 
@@ -109,9 +116,12 @@ class Speaking(Driving):
         self._settle()
 
     def mute(self, muted: bool = True) -> None:
-        """Whether what is sent goes nowhere; voice stays on."""
+        """Whether what is sent goes nowhere; voice stays on. A VoiceSession closes its microphone
+        meanwhile."""
         self._core.mute(bool(muted), now=self._now())
         self._settle()
+        for microphone in tuple(self._microphones):
+            microphone.muted = self.is_muted
 
     def toggle_mute(self) -> None:
         """Mute, or the opposite."""

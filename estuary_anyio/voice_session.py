@@ -52,7 +52,8 @@ class VoiceSession:
 
     `sample_rate` is the microphone's towards the server, the configuration's `mic_sample_rate`.
     `input_device` and `output_device` are indices or (parts of) names, None the system's defaults;
-    a device that vanishes is replaced by the next. `on_state(state)` and `on_playback_event(event)`
+    a device that vanishes is replaced by the next. While the client is muted, the microphone is
+    closed. `on_state(state)` and `on_playback_event(event)`
     are told in the event loop what changes; both may be coroutine functions. What the devices tell
     (`estuary_audio.SoundEvent`) goes to `on_playback_event`.
 
@@ -250,8 +251,10 @@ class VoiceSession:
     async def stop_recording(self) -> None:
         """The button is up: the turn ends behind the last word. Raises VOICE_NOT_ACTIVE."""
         self._recording = False
-        await self.recorder.drain()
-        await self._client.stop_recording()
+        # Half a second at most. A button that is up for us is up for the server.
+        with anyio.CancelScope(shield=True):
+            await self.recorder.drain()
+            await self._client.stop_recording()
         self._change(self._rest_state())
 
     def _record(self) -> None:
@@ -273,12 +276,15 @@ class VoiceSession:
         self._client.on("playback_complete", self._cut)
         self._client.on("voice_started", self._voice_changed)
         self._client.on("voice_stopped", self._voice_changed)
+        self.recorder.muted = self._client.is_muted
+        self._client._microphones.add(self.recorder)
 
     def _ignore(self) -> None:
         self._client.off("bot_voice", self._play)
         self._client.off("playback_complete", self._cut)
         self._client.off("voice_started", self._voice_changed)
         self._client.off("voice_stopped", self._voice_changed)
+        self._client._microphones.discard(self.recorder)
 
     def _voice_changed(self) -> None:
         """Voice went or came back with the connection, or the server ended it."""

@@ -49,7 +49,10 @@ class Line:
         self._call = call
         self._stir = stir
         self._tell = tell
+        self.resting: bool = False
+        """Whether it lets go of the device, at the next `mend`, for as long as it is resting."""
         self._opened = False
+        self._rested = False
         self._retry_at = 0.0
 
     @property
@@ -86,6 +89,11 @@ class Line:
     async def mend(self) -> bool:
         """Look at the device, and replace it if it is lost. True when another one is in use now."""
         stream = self.stream
+        if self.resting:
+            if stream is not None:
+                self._rested, self.stream = True, None
+                await to_thread.run_sync(stream.close)
+            return False
         if stream is None:
             return self._opened and time.monotonic() >= self._retry_at and await self._retry()
         reason = stream.trouble()
@@ -107,7 +115,9 @@ class Line:
         except EstuaryError:
             self._retry_at = time.monotonic() + RETRY
             return False
-        self._changed(None, "a device works again")
+        rested, self._rested = self._rested, False
+        if not rested:
+            self._changed(None, "a device works again")
         return True
 
     def _open_any(self, lost: Device | None) -> list[tuple[Device, str]]:

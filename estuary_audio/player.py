@@ -18,6 +18,7 @@ from estuary_audio.line import WATCH, Line
 from estuary_audio.playout import ODD, Playout
 from estuary_audio.resample import Resampler, convert
 from estuary_audio.ring import Wake
+from estuary_proto.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 USUAL_RATE = 48000
 """What the queue runs at until a device has said better."""
+
+SLOWEST, FASTEST = 4000, 192000
+"""Hz that are taken for the rate of a sound."""
 
 logger: logging.Logger = logging.getLogger("estuary_audio")
 
@@ -113,6 +117,8 @@ class AudioPlayer:
                 await self._line.close(gently=self._playout.idle)
 
     async def __aenter__(self) -> AudioPlayer:
+        if self._tasks is not None:
+            raise LocalProtocolError("this player is open already; give each use one of its own")
         tasks = anyio.create_task_group()
         await tasks.__aenter__()
         try:
@@ -185,9 +191,12 @@ class AudioPlayer:
     ) -> None:
         """Take a piece of a message: PCM16 mono at `rate` Hz; `final` when it is the last.
 
-        An odd last byte is dropped and told as `Damaged`.
+        An odd last byte is dropped and told as `Damaged`; so is a rate that no sound has.
         """
         now = time.monotonic()
+        if rate is not None and not SLOWEST <= rate <= FASTEST:
+            self._tell(Damaged(message_id, f"a rate of {rate} Hz"))
+            rate = None
         whole = pcm.whole(audio)
         if whole is not audio:
             self._tell(Damaged(message_id, ODD))

@@ -146,6 +146,20 @@ class AudioRecorder:
         self._tail_due = True
         self._stir()
 
+    @property
+    def muted(self) -> bool:
+        """Whether the device is let go of, so that nobody listens; who iterates waits on. May be
+        set: whoever iterates closes the device, or opens it again, which takes a tenth of a second.
+        """
+        return self._line.resting
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._line.resting = muted
+        if muted:
+            self._ring.clear()
+        self._stir()
+
     async def drain(self) -> None:
         """Pause behind all that has been said by now, and wait until who iterates has had it.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from estuary_proto.events import Connected, Disconnected, Fault, PlaybackComplete, Reconnecting
 from estuary_proto.models.conversation import BotResponse, InterruptData, SttResponse
 from estuary_proto.models.session import ConnectionState
@@ -12,8 +14,6 @@ from estuary_proto.policy import verdict_of
 from .running import explain
 
 if TYPE_CHECKING:
-    import anyio
-
     from estuary_anyio.client import EstuaryClient
 
     from .captions import Captions
@@ -29,6 +29,8 @@ class Conversation:
         """How many answers were complete, or cut short."""
         self.is_interrupted: bool = False
         """Ctrl-C has cut short what the character said, and it has said nothing since."""
+        self.latest: float = float("-inf")
+        """When something was last said or understood."""
         self._client = client
         self._captions = captions
         self._scope = scope
@@ -56,6 +58,8 @@ class Conversation:
         self._client.interrupt()
 
     def _tell(self, event: Any) -> None:
+        if isinstance(event, (SttResponse, BotResponse, InterruptData, PlaybackComplete)):
+            self.latest = anyio.current_time()
         verdict = verdict_of(event)
         if verdict is not None:
             self._verdict = verdict.text

@@ -118,6 +118,72 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
     return placed
 
 
+_SPEECH = (
+    click.option(
+        "--stt",
+        type=click.Choice(["auto", "pocketsphinx", "openai", "none"]),
+        envvar="ESTUARY_STT",
+        default="auto",
+        show_default=True,
+        show_envvar=True,
+        help="Who understands what is said aloud. pocketsphinx comes with [speech], and does best "
+        "with clear English; --stt-url names a better one.",
+    ),
+    click.option(
+        "--stt-url",
+        envvar="ESTUARY_STT_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="An OpenAI-compatible recogniser, for example http://…/v1. "
+        "Its key comes from ESTUARY_STT_API_KEY or OPENAI_API_KEY.",
+    ),
+    click.option("--stt-model", metavar="NAME", help="Its model.  [default: whisper-1]"),
+    click.option(
+        "--tts",
+        type=click.Choice(["auto", "flite", "espeak", "openai", "tone"]),
+        envvar="ESTUARY_TTS",
+        default="auto",
+        show_default=True,
+        show_envvar=True,
+        help="Who speaks: the first that is there, or this one.",
+    ),
+    click.option(
+        "--tts-url",
+        envvar="ESTUARY_TTS_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="An OpenAI-compatible voice, for example http://…/v1. "
+        "Its key comes from ESTUARY_TTS_API_KEY or OPENAI_API_KEY.",
+    ),
+    click.option("--tts-model", metavar="NAME", help="Its model.  [default: tts-1]"),
+    click.option("--tts-voice", metavar="NAME", help="Its voice.  [default: alloy]"),
+)
+
+
+def speech_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The ears and the voice of a gateway of ours: the command gets them as `speech`."""
+
+    @click.pass_context
+    @wraps(command)
+    def spoken(context: click.Context, /, **rest: Any) -> int:
+        from .speaking import NOTHING_SAID, speech_of
+
+        names = [str(option) for option in rest if option[:4] in ("stt", "stt_", "tts", "tts_")]
+        given = {name: rest.pop(name) for name in names}
+        place = rest.get("place")
+        if place is None or place.embedded:
+            return command(speech=speech_of(given), **rest)
+        for name in names:
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                option = "--" + name.replace("_", "-")
+                raise click.UsageError(f"{option} is for the offline character, not for a --url")
+        return command(speech=NOTHING_SAID, **rest)
+
+    for option in reversed(_SPEECH):
+        spoken = option(spoken)
+    return spoken
+
+
 def _device(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | int | None:

@@ -12,7 +12,11 @@ from estuary_proto.config import EstuaryConfig, invalid
 from .exits import Exit, Stop, need
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
+
+    from estuary_anyio.gateway import Gateway
+
+    from .speaking import SpeechOptions
 
 DEFAULT_PLAYER: Final = "me"
 
@@ -32,6 +36,8 @@ class Place:
     player: str | None = None
     data: Path | None = None
     """Where an embedded gateway keeps what it knows; None is in memory."""
+    speech: SpeechOptions | None = None
+    """How it hears and speaks; None: as well as it can."""
 
     @property
     def embedded(self) -> bool:
@@ -51,9 +57,11 @@ class Place:
         return self.character or DEFAULT_CHARACTER
 
     @asynccontextmanager
-    async def open(self, *, invents: bool = True) -> AsyncGenerator[EstuaryConfig, None]:
-        """The configuration for a client; an embedded gateway runs as long as the block, and with
-        `invents` it has the character, whoever that is elsewhere.
+    async def open(
+        self, opened: Callable[[Gateway], object] | None = None, *, invents: bool = True
+    ) -> AsyncGenerator[EstuaryConfig, None]:
+        """The configuration for a client; an embedded gateway runs as long as the block, and is
+        shown to `opened`; with `invents` it has the character, whoever that is elsewhere.
 
         Raises Stop for what is missing, EstuaryError for what is wrong.
         """
@@ -69,7 +77,12 @@ class Place:
         if invents and wanted not in mind.characters:
             # Whoever is meant elsewhere by this id, here it is the offline character.
             mind = ServerConfig(characters={wanted: Character("Wren")})
-        async with serve_gateway(server=mind, data=self.data) as gateway:
+        said = self.speech
+        async with serve_gateway(
+            server=mind, data=self.data, **({} if said is None else vars(said))
+        ) as gateway:
+            if opened is not None:
+                opened(gateway)
             yield EstuaryConfig(gateway.url, gateway.api_key, wanted, player)
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:

@@ -16,7 +16,7 @@ from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 from .exits import Exit, Stop, need, one_line
 from .running import run
 from .screen import Screen
-from .speaking import SpeechOptions
+from .speaking import SpeechOptions, hears, speaks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +134,7 @@ def _greet(screen: Screen, gateway: Gateway) -> None:
     key = DEFAULT_KEY if default else "the key that you gave"
     screen.say(f"listening on {gateway.url}", "bold")
     screen.say(f"  api key    {key}\n  character  {gateway.character_id}")
-    screen.say(f"  hears      {_hears(gateway)}\n  speaks     {_speaks(gateway)}")
+    screen.say(f"  hears      {hears(gateway)}\n  speaks     {speaks(gateway)}")
     screen.say("talk to it from another terminal:")
     variable = "" if default else "ESTUARY_API_KEY=... "
     screen.say(f"  {variable}estuary chat --url {gateway.url}", "cyan")
@@ -142,17 +142,3 @@ def _greet(screen: Screen, gateway: Gateway) -> None:
     config = f'EstuaryConfig("{gateway.url}", "{DEFAULT_KEY if default else "..."}", '
     screen.say(f'  {config}"{gateway.character_id}", "me")', "cyan")
     screen.say("Ctrl-C ends it", "dim")
-
-
-def _hears(gateway: Gateway) -> str:
-    return {
-        "none": "how long you speak (--stt-url, or pip install 'estuary-anyio[speech]', for words)",
-        "pocketsphinx": "clear English, with pocketsphinx (--stt-url for a better recogniser)",
-    }.get(gateway.stt, "with the recogniser of --stt-url")
-
-
-def _speaks(gateway: Gateway) -> str:
-    return {
-        "tone": "in tones (--tts-url, or install flite, for words)",
-        "openai": "with the voice of --tts-url",
-    }.get(gateway.tts, f"with {gateway.tts}")

@@ -1,4 +1,4 @@
-"""The ears and the voice of `estuary gateway`, as its options say."""
+"""The ears and the voice of a gateway of ours, as options say."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from .exits import Exit, Stop, need
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from estuary_anyio.gateway import Gateway
+
 _KEYS: Final = "ESTUARY_{}_API_KEY"
 _ANY_KEY: Final = "OPENAI_API_KEY"
 
@@ -26,6 +28,9 @@ class SpeechOptions:
     tts: str = "auto"
     stt_endpoint: SpeechEndpoint | None = None
     tts_endpoint: SpeechEndpoint | None = None
+
+
+NOTHING_SAID: Final = SpeechOptions()
 
 
 def speech_of(given: Mapping[str, Any]) -> SpeechOptions:
@@ -55,3 +60,19 @@ def _endpoint(name: str, given: Mapping[str, Any]) -> SpeechEndpoint | None:
         return SpeechEndpoint(url, api_key=key, **details)
     except EstuaryError as error:
         raise Stop(f"--{name}-url:{error.message.partition(':')[2]}", Exit.USAGE) from error
+
+
+def hears(gateway: Gateway) -> str:
+    """What it understands, and what would understand more."""
+    return {
+        "none": "how long you speak (--stt-url, or pip install 'estuary-anyio[speech]', for words)",
+        "pocketsphinx": "clear English, with pocketsphinx (--stt-url for a better recogniser)",
+    }.get(gateway.stt, "with the recogniser of --stt-url")
+
+
+def speaks(gateway: Gateway) -> str:
+    """How it speaks, and what would be better."""
+    return {
+        "tone": "in tones (--tts-url, or install flite, for words)",
+        "openai": "with the voice of --tts-url",
+    }.get(gateway.tts, f"with {gateway.tts}")

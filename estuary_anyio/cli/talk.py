@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from estuary_anyio.gateway import Gateway
     from estuary_audio import SoundEvent
 
     from .place import Place
@@ -91,7 +92,7 @@ class Talk:
             self._screen.notice(
                 "no URL: this is the offline character, inside this program (--url: others)"
             )
-        async with self._place.open() as config, EstuaryClient(config) as client:
+        async with self._place.open(self._introduce) as config, EstuaryClient(config) as client:
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)
             with scope:
@@ -100,6 +101,11 @@ class Talk:
         if self._conversation.failure is not None:
             captions.error(self._conversation.failure)
         return Exit.FAILED
+
+    def _introduce(self, gateway: Gateway) -> None:
+        from .speaking import hears, speaks
+
+        self._screen.notice(f"it hears {hears(gateway)}; it speaks {speaks(gateway)}")
 
     async def _talk(self, client: EstuaryClient, tasks: TaskGroup) -> int:
         assert self._captions is not None

@@ -180,6 +180,7 @@ class WavTalk:
         if self._speaker.is_playing:
             self._busy_at = now
             return True
+        self._busy_at = max(self._busy_at, self._conversation.latest)
         if self._conversation.answers and not self._conversation.is_due:
             return now < self._busy_at + QUIET
         return now < self._busy_at + self._files.timeout

@@ -235,7 +235,7 @@ class Server:
 
     async def peer(self, number: int = 1) -> Peer:
         """The `number`th connection, as soon as it is made."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.peers) < number:
                 await self._came.wait()
         return self.peers[number - 1]

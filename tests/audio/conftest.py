@@ -39,5 +39,6 @@ def sound_card(servers: card.Card) -> card.Card:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is measured on a card that shares its machine may be disturbed once; not three times."""
     for item in items:
-        if {"sound_card", "servers"} & set(getattr(item, "fixturenames", ())):
+        on_card = {"sound_card", "servers"} & set(getattr(item, "fixturenames", ()))
+        if on_card and item.get_closest_marker("long") is None:
             item.add_marker(pytest.mark.flaky(reruns=2))

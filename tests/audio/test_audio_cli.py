@@ -233,6 +233,7 @@ def test_a_conversation_in_a_pipe(backend: str) -> None:
         assert process.stderr is not None
         try:
             assert process.stderr.readline() == OFFLINE
+            assert process.stderr.readline().startswith("it hears how long you speak (--stt-url")
             assert process.stderr.readline().startswith("connected; ")
             assert process.stderr.readline().startswith("Ctrl-C interrupts")
             with playing("mic", TALK):

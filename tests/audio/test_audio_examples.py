@@ -36,7 +36,7 @@ TALK = (tone(440, 1.2, 48000, 0.6) + bytes(3 * 48000)) * 8
 
 @pytest.fixture
 async def gateway_here() -> AsyncIterator[Gateway]:
-    async with serve_gateway() as gateway:
+    async with serve_gateway(stt="none", tts="tone") as gateway:
         yield gateway
 
 

@@ -21,7 +21,7 @@ from estuary_audio import (
     SoundEvent,
 )
 from estuary_audio.stream import any_open
-from estuary_proto.errors import ErrorCode, EstuaryError
+from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.models import BotVoice
 from tests.audio.card import PINNED, Card, Tap, pactl
 from tests.audio.sound import loud, samples, span, spectrum, tone
@@ -240,6 +240,30 @@ async def test_voices_as_they_come_off_the_wire(sound_card: Card) -> None:
             await player.drain()
     assert told.kinds == [Damaged, Damaged, PlaybackStarted, PlaybackComplete]
     assert told.of(PlaybackComplete)[0].seconds == pytest.approx(0.3, abs=0.001)
+
+
+async def test_a_rate_that_no_sound_has_is_told_and_survived(sound_card: Card) -> None:
+    told = Told()
+    async with AudioPlayer(16000, on_event=told) as player:
+        for rate in (-5, 1, 10**9):
+            player.push(str(rate), tone(440, 0.2, 16000), rate=rate, final=True)
+        with anyio.fail_after(20):
+            await player.drain()
+    problems = [one.problem for one in told.of(Damaged)]
+    assert problems == ["a rate of -5 Hz", "a rate of 1 Hz", "a rate of 1000000000 Hz"]
+    lengths = [one.seconds for one in told.of(PlaybackComplete)]
+    assert lengths == [pytest.approx(0.2, abs=0.01)] * 3
+
+
+async def test_a_player_is_opened_once_at_a_time(sound_card: Card) -> None:
+    player = AudioPlayer()
+    async with player:
+        with pytest.raises(LocalProtocolError, match="open already"):
+            async with player:
+                raise AssertionError
+        assert player.device is not None
+    async with player:
+        assert player.device is not None
 
 
 async def test_the_level_and_the_volume(sound_card: Card) -> None:

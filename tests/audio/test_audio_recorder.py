@@ -182,6 +182,33 @@ async def test_a_microphone_that_vanishes_is_replaced(
     assert change.device is not None
 
 
+async def test_muted_it_lets_go_of_the_device_and_comes_back(sound_card: Card) -> None:
+    told = Told()
+    with playing("mic", tone(1000, 20, 48000)):
+        async with AudioRecorder(16000, on_event=told) as mic, anyio.create_task_group() as tasks:
+            blocks: list[AudioBlock] = []
+
+            async def listen() -> None:
+                async for block in mic:
+                    blocks.append(block)
+
+            tasks.start_soon(listen)
+            await until(lambda: len(blocks) > 5)
+            for _ in range(2):
+                mic.muted = True
+                await until(lambda: mic.device is None)
+                silent = len(blocks)
+                with anyio.fail_after(5):
+                    await mic.drain()  # There is nothing to wait for.
+                assert len(blocks) <= silent + 1
+                mic.resume()
+                mic.muted = False
+                await until(lambda: len(blocks) > silent + 5)  # noqa: B023
+            assert mic.device is not None
+            await mic.close()
+    assert told.events == []  # It was meant so.
+
+
 async def test_a_rate_that_makes_no_sense_is_refused(sound_card: Card) -> None:
     with pytest.raises(EstuaryError, match="8000 to 48000"):
         AudioRecorder(7999)

@@ -25,14 +25,14 @@ from estuary_anyio import (
     VoiceSessionState,
 )
 from estuary_anyio.gateway import serve_gateway
+from estuary_audio import DeviceChanged, SoundEvent
 from estuary_audio import PlaybackComplete as Played
-from estuary_audio import SoundEvent
 from estuary_proto.gateway import ServerConfig
 from estuary_proto.intents import Interrupt, StartVoice, StopVoice, StreamAudio
 from tests.anyio.server import Peer, serving
-from tests.audio.card import Card, Tap, playing
+from tests.audio.card import PINNED, Card, Tap, playing
 from tests.audio.sound import loud, samples, tone
-from tests.audio.waiting import until
+from tests.audio.waiting import Told, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ IDLE, STOPPED, STARTING = (
 async def client(sound_card: Card) -> AsyncIterator[EstuaryClient]:
     """A client of a gateway that hears by loudness and answers with a tone."""
     mind = ServerConfig(hears=("What is your name?",) * 9, word_interval=0.005)
-    async with serve_gateway(server=mind) as gateway:
+    async with serve_gateway(server=mind, tts="tone") as gateway:
         config = EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, "me")
         async with EstuaryClient(config) as made:
             await made.connect()
@@ -128,6 +128,21 @@ async def test_push_to_talk(client: EstuaryClient) -> None:
     assert states[-1] is STOPPED
 
 
+async def test_a_release_that_is_cancelled_is_one(client: EstuaryClient) -> None:
+    heard = client.events(SttResponse)
+    async with VoiceSession(client, VoiceMode.PUSH_TO_TALK) as session:
+        with playing("mic", TALK * 3):
+            await until(lambda: session.input_level() > 0.1)
+            await session.start_recording()
+            assert not (await first(heard)).is_final
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await session.stop_recording()
+            assert session.state is IDLE
+            assert session.recorder.is_paused
+            assert await final(heard) == "What is your name?"
+
+
 async def test_start_and_stop_by_hand(client: EstuaryClient) -> None:
     session = VoiceSession(client, VoiceMode.CONTINUOUS, sample_rate=16000, on_state=None)
     await session.start()
@@ -170,10 +185,50 @@ async def test_without_a_connection_nothing_is_started(sound_card: Card) -> None
             await session.stop()
 
 
+@pytest.mark.parametrize("gone", ["headset", "desk"])
+async def test_a_device_that_vanishes_in_a_conversation(
+    client: EstuaryClient,
+    sound_card: Card,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: str,
+) -> None:
+    """It is told, the next device takes over, and the conversation goes on: what was being said is
+    heard to its end, and who speaks is understood and answered."""
+    monkeypatch.setenv("PIPEWIRE_ALSA", PINNED)
+    sound_card.plug_microphone("desk")
+    told = Told()
+    heard, playback = client.events(SttResponse), client.events(PlaybackStarted, PlaybackComplete)
+    session = VoiceSession(
+        client, on_playback_event=told, input_device="desk", output_device="headset"
+    )
+    async with session:
+        with playing("mic", TALK):
+            assert await final(heard) == "What is your name?"
+            started = await first(playback)
+            tap = Tap("speaker", tmp_path / "tap")  # Where the next loudspeaker sounds.
+            await anyio.to_thread.run_sync(sound_card.unplug, gone)
+            changed = await told.until(DeviceChanged)
+            assert (changed.lost, changed.direction) == (
+                gone, "output" if gone == "headset" else "input",
+            )  # fmt: skip
+            assert changed.device not in (None, gone)
+            assert await first(playback) == PlaybackComplete(started.message_id)
+        assert session.is_started
+        with playing("mic", TALK):
+            assert await final(heard) == "What is your name?"
+            again = await first(playback)
+            assert await first(playback) == PlaybackComplete(again.message_id)
+        sound = tap.stop()
+    if gone == "headset":
+        assert loud(sound, 48000, above=0.02).any()
+    assert len(told.of(DeviceChanged)) == 1
+
+
 @pytest.mark.parametrize("mode", VoiceMode)
 async def test_its_state_follows_the_connection(sound_card: Card, mode: VoiceMode) -> None:
     states: list[VoiceSessionState] = []
-    async with serve_gateway() as gateway:
+    async with serve_gateway(stt="none", tts="tone") as gateway:
         config = EstuaryConfig(
             gateway.url, gateway.api_key, gateway.character_id, "me", reconnect_delay=0.05
         )

@@ -33,6 +33,8 @@ def clean_environment() -> dict[str, str]:
         kept.pop(name, None)
     kept["PYTHONPATH"] = str(ROOT)
     kept["ESTUARY_DATA"] = ":memory:"  # Nothing of a test is found again in the next.
+    # What is said is a tone mostly, and how it is answered is not to depend on packages.
+    kept |= {"ESTUARY_STT": "none", "ESTUARY_TTS": "tone"}
     kept["PYTHONIOENCODING"] = "utf-8"
     return kept
 
@@ -84,9 +86,9 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
 def ended(start: Start) -> Callable[..., tuple[int, str, str]]:
     """Run the script to its end: its exit status, stdout and stderr."""
 
-    def run(*args: str, said: str = "", **how: Any) -> tuple[int, str, str]:
+    def run(*args: str, said: str = "", within: float = WITHIN, **how: Any) -> tuple[int, str, str]:
         process = start(*args, **how)
-        out, err = process.communicate(said, timeout=WITHIN)
+        out, err = process.communicate(said, timeout=within)
         return process.returncode, out, err
 
     return run

@@ -26,6 +26,14 @@ def test_todays_tea_is_known_tomorrow(ended: Ended, backend: str, tmp_path: Path
     assert "mint" not in other[1]
 
 
+def test_the_environment_names_the_place(
+    ended: Ended, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment["ESTUARY_DATA"] = str(tmp_path / "house")
+    assert ended("chat", "--once", TOLD)[0] == 0
+    assert (tmp_path / "house" / "gateway.sqlite3").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="XDG is for Linux")
 def test_without_a_word_it_is_the_users_own(
     ended: Ended, environment: dict[str, str], tmp_path: Path

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.wavs import write_wav
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,13 +22,17 @@ def test_it_says_how_it_hears_and_speaks(gateway: Callable[..., Any]) -> None:
     assert "  hears      how long you speak (--stt-url, or pip install" in out
     assert "  speaks     in tones (--tts-url" in out
     url = "http://127.0.0.1:9/v1"
-    out = greeting(gateway, "--stt-url", url, "--tts-url", url, "--tts-voice", "nova")
+    both = ("--stt", "openai", "--tts", "auto")
+    out = greeting(gateway, *both, "--stt-url", url, "--tts-url", url, "--tts-voice", "nova")
     assert "  hears      with the recogniser of --stt-url\n" in out
     assert "  speaks     with the voice of --tts-url\n" in out
 
 
-def test_pocketsphinx_names_the_better_one(gateway: Callable[..., Any]) -> None:
+def test_pocketsphinx_names_the_better_one(
+    environment: dict[str, str], gateway: Callable[..., Any]
+) -> None:
     pytest.importorskip("pocketsphinx")
+    del environment["ESTUARY_STT"]
     assert "with pocketsphinx (--stt-url for a better recogniser)" in greeting(gateway)
 
 
@@ -42,16 +48,28 @@ def test_pocketsphinx_names_the_better_one(gateway: Callable[..., Any]) -> None:
         (("--stt", "deepgram"), "'--stt'"),
     ],
 )
-def test_wrong_usage(ended: Callable[..., Any], args: tuple[str, ...], says: str) -> None:
-    status, out, err = ended("gateway", *args)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert says in err
+def test_wrong_usage(
+    environment: dict[str, str], ended: Callable[..., Any], args: tuple[str, ...], says: str
+) -> None:
+    for name in ("ESTUARY_STT", "ESTUARY_TTS"):
+        del environment[name]
+    for command in ("gateway", "talk"):
+        status, out, err = ended(command, *args)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert says in err
+
+
+def test_another_server_has_its_own_ears(ended: Callable[..., Any]) -> None:
+    status, out, err = ended("talk", "--url", "http://127.0.0.1:9", "--stt", "none")
+    assert (status, out) == (2, "")
+    assert "--stt is for the offline character, not for a --url" in err
 
 
 def test_what_is_not_installed(
     environment: dict[str, str], ended: Callable[..., Any], tmp_path: Any
 ) -> None:
     environment["PATH"] = str(tmp_path)
-    status, out, err = ended("gateway", "--tts", "flite")
-    assert (status, out) == (2, "")
-    assert "--tts: flite is not installed" in err
+    for command in (("gateway",), ("talk", "--input-wav", write_wav(tmp_path / "a", bytes(640)))):
+        status, out, err = ended(*command, "--tts", "flite")
+        assert (status, out) == (2, "")
+        assert "tts: flite is not installed" in err

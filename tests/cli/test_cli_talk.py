@@ -15,7 +15,7 @@ from estuary_anyio.cli.keyboard import RELEASED_AFTER, REPEATS_WITHIN, Button
 from estuary_anyio.cli.loudspeaker import Loudspeaker
 from estuary_anyio.gateway import serve_gateway
 from estuary_proto.gateway import ServerConfig
-from estuary_proto.intents import StartVoice, StopVoice
+from estuary_proto.intents import StartVoice, StopVoice, StreamAudio
 from estuary_proto.models.pcm import encode_pcm
 from tests.anyio.server import Peer, serving
 from tests.cli.conftest import ROOT, clean_environment, script
@@ -24,7 +24,7 @@ from tests.cli.wavs import answers, read_wav, voice_of, write_wav
 from tests.gateway.sounds import silence, tone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from tests.cli.terminal import Terminal
@@ -194,24 +194,10 @@ def test_a_server_that_refuses(gateway: Gateway, ended: Ended, tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("missing", ["nothing", NO_SOUND])
-def test_a_voice_at_another_rate(tmp_path: Path, backend: str, missing: str) -> None:
-    """It has its pitch and its length, where it can be resampled."""
-    pytest.importorskip("soxr")
-    said, heard = write_wav(tmp_path / "said.wav", silence(0.2)), tmp_path / "heard.wav"
-    voice = tone(1.0, rate=24000)
-
-    async def answer(peer: Peer) -> None:
-        await peer.get(StartVoice)
-        await peer.emit("voice_started")
-        await peer.emit("stt_response", text="Hello", is_final=True)
-        await peer.emit("bot_response", text="Hi there", is_final=True, message_id="m")
-        for at in (0, 1, 2):
-            piece = encode_pcm(voice[at * 16000 : (at + 1) * 16000])
-            more = {"sample_rate": 24000, "chunk_index": at, "is_final": at == 2}
-            await peer.emit("bot_voice", audio=piece, message_id="m", **more)
-        await peer.get(StopVoice)
-        await peer.emit("voice_stopped")
+def answered_by(
+    answer: Callable[[Peer], Awaitable[None]], missing: str, backend: str, said: str, heard: Path
+) -> tuple[int, str, str]:
+    """What comes of a file when a server answers so."""
 
     async def run() -> tuple[int, str, str]:
         async with serving() as server, anyio.create_task_group() as tasks:
@@ -234,7 +220,50 @@ def test_a_voice_at_another_rate(tmp_path: Path, backend: str, missing: str) -> 
             tasks.cancel_scope.cancel()
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
-    status, out, err = anyio.run(run)
+    return anyio.run(run)
+
+
+def test_a_recogniser_and_a_voice_that_take_their_time(tmp_path: Path, backend: str) -> None:
+    """What is understood long after the last word is answered aloud all the same."""
+    said, heard = write_wav(tmp_path / "said.wav", silence(0.2)), tmp_path / "heard.wav"
+    voice = tone(0.5)
+
+    async def answer(peer: Peer) -> None:
+        await peer.get(StartVoice)
+        await peer.emit("voice_started")
+        await peer.get(StreamAudio)
+        await anyio.sleep(2.5)
+        await peer.emit("stt_response", text="Hello", is_final=True)
+        await peer.emit("bot_response", text="Hi there", is_final=True, message_id="m")
+        await anyio.sleep(1.0)
+        await peer.emit("bot_voice", audio=encode_pcm(voice), message_id="m", is_final=True)
+        await peer.get(StopVoice)
+        await peer.emit("voice_stopped")
+
+    assert answered_by(answer, "nothing", backend, said, heard)[0] == 0
+    assert read_wav(heard).strip(b"\0") == voice.strip(b"\0")
+
+
+@pytest.mark.parametrize("missing", ["nothing", NO_SOUND])
+def test_a_voice_at_another_rate(tmp_path: Path, backend: str, missing: str) -> None:
+    """It has its pitch and its length, where it can be resampled."""
+    pytest.importorskip("soxr")
+    said, heard = write_wav(tmp_path / "said.wav", silence(0.2)), tmp_path / "heard.wav"
+    voice = tone(1.0, rate=24000)
+
+    async def answer(peer: Peer) -> None:
+        await peer.get(StartVoice)
+        await peer.emit("voice_started")
+        await peer.emit("stt_response", text="Hello", is_final=True)
+        await peer.emit("bot_response", text="Hi there", is_final=True, message_id="m")
+        for at in (0, 1, 2):
+            piece = encode_pcm(voice[at * 16000 : (at + 1) * 16000])
+            more = {"sample_rate": 24000, "chunk_index": at, "is_final": at == 2}
+            await peer.emit("bot_voice", audio=piece, message_id="m", **more)
+        await peer.get(StopVoice)
+        await peer.emit("voice_stopped")
+
+    status, out, err = answered_by(answer, missing, backend, said, heard)
     assert out == "you > Hello\nc > Hi there\n"
     sound = read_wav(heard).strip(b"\0")
     if missing == NO_SOUND:

@@ -1,4 +1,4 @@
-"""Claims about what is heard, and what a microphone hears (items 53 to 62).
+"""Claims about what is heard, and what a microphone hears (items 53 to 65).
 
 They need the sound card of `tests/audio/card.py`; tests/audio/test_audio_defects.py runs them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from estuary_proto.intents import AudioPlaybackComplete, StartVoice, StreamAudio
-from tests.audio.card import Tap, playing
+from tests.audio.card import Tap, pactl, playing
 from tests.audio.sound import samples, span, spectrum, to_pcm, tone
 
 from . import claims
@@ -437,3 +438,115 @@ async def a_loudspeaker_with_a_rate(subject: Subject) -> None:
             hertz, rest = spectrum(await heard_tone(tap, 1.0), RATE)
     assert round(hertz) == 440
     assert rest < -40
+
+
+# --- 63: what an interruption ends --------------------------------------------------------------
+
+
+@claim(
+    "63",
+    "what was interrupted has an end, which is told",
+    fails="AssertionError: no end was told",
+)
+async def an_interruption_is_an_end(subject: Subject) -> None:
+    ends: list[str] = []
+
+    def note(what: Any, *_: Any) -> None:
+        kind = what if isinstance(what, str) else type(what).__name__
+        if "complete" in kind.lower() or "interrupted" in kind.lower():
+            ends.append(kind)
+
+    async with connected(subject, audio_sample_rate=24000) as (client, peer):
+        async with subject.library.VoiceSession(client, on_playback_event=note):
+            with listening() as tap:
+                await speak(peer, tone(440, 6.0, 24000), final=True)
+                await until(lambda: is_loud(tap), "nothing is heard")
+                await peer.emit("interrupt", message_id="m", reason="barge_in")
+                await until(lambda: bool(ends), "no end was told", 2.0)
+
+
+@claim(
+    "63",
+    "what waits behind an interrupted message is heard",
+    fails="AssertionError: the next is not heard",
+)
+async def the_next_is_heard(subject: Subject) -> None:
+    with listening() as tap:
+        async with aloud(subject) as (_, peer):
+            await speak(peer, tone(440, 6.0, 24000), final=True)
+            await speak(peer, tone(880, 2.0, 24000), key="n", final=True)
+            await until(lambda: is_loud(tap), "nothing is heard")
+            await peer.emit("interrupt", message_id="m", reason="barge_in")
+
+            def next_is_heard() -> bool:
+                recent = tap.heard()[-2 * round(0.2 * RATE) :]
+                return is_loud(tap) and round(spectrum(recent, RATE)[0], -1) == 880
+
+            await until(next_is_heard, "the next is not heard", 3.0)
+
+
+# --- 64: a loop that stands still ----------------------------------------------------------------
+
+
+@claim(
+    "64",
+    "who blocks the event loop is not heard with all that they said meanwhile",
+    fails=r"AssertionError: [5-9]\.\d s of sound came behind it",
+)
+async def a_loop_that_stands_still(subject: Subject) -> None:
+    with playing("mic", tone(440, 20.0, RATE)):
+        async with connected(subject, audio_sample_rate=16000) as (client, peer):
+            async with subject.library.VoiceSession(client, sample_rate=16000):
+                await said(peer, 0.1)
+                before = peer.count(StreamAudio)
+                time.sleep(5.0)  # noqa: ASYNC251 - That is what this is about.
+                await anyio.sleep(0.5)
+                pieces = [one.pcm for one in peer.inbox if isinstance(one, StreamAudio)][before:]
+    seconds = sum(map(len, pieces)) / 2 / 16000
+    assert seconds < 3.0, f"{seconds:.1f} s of sound came behind it"
+
+
+# --- 65: ends, and the mute ----------------------------------------------------------------------
+
+
+@claim(
+    "65",
+    "what goes wrong when a session stops is raised",
+    fails="AssertionError: nothing was raised",
+)
+async def a_stop_that_fails(subject: Subject) -> None:
+    async with connected(subject, audio_sample_rate=16000) as (client, _):
+        session = subject.library.VoiceSession(client, sample_rate=16000)
+        await session.start()
+        stop_voice = client.stop_voice
+
+        async def fails() -> None:
+            await stop_voice()
+            raise subject.EstuaryError("the server is tired")
+
+        client.stop_voice = fails
+        with raising(subject.EstuaryError):
+            await session.stop()
+        assert recordings() == 0
+
+
+@claim(
+    "65",
+    "a microphone that is muted is not open",
+    fails="AssertionError: the microphone is open",
+)
+async def muted(subject: Subject) -> None:
+    with playing("mic", tone(440, 20.0, RATE)):
+        async with connected(subject, audio_sample_rate=16000) as (client, peer):
+            async with subject.library.VoiceSession(client, sample_rate=16000):
+                await said(peer, 0.1)
+                await done(client.toggle_mute())
+                await until(lambda: not recordings(), "the microphone is open")
+                await done(client.toggle_mute())
+                peer.inbox.clear()
+                await said(peer, 0.1)
+
+
+def recordings() -> int:
+    """How many programs record, as the sound server sees it; listeners at sinks are none."""
+    return pactl("list", "source-outputs").count('application.name = "PipeWire ALSA')

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..exits import need
-from ..options import DATA, EPILOG, KEY_HELP, backend_option
+from ..options import DATA, EPILOG, KEY_HELP, backend_option, speech_options
 
-_SPEECH = ("stt", "stt_", "tts", "tts_")
+if TYPE_CHECKING:
+    from ..speaking import SpeechOptions
 
 
 @click.command(epilog=EPILOG)
@@ -47,36 +48,7 @@ _SPEECH = ("stt", "stt_", "tts", "tts_")
 )
 @click.option("--llm-url", metavar="URL", help="The model's address, for example http://…/v1.")
 @click.option("--llm-model", metavar="NAME", help="The model's name.")
-@click.option(
-    "--stt",
-    type=click.Choice(["auto", "pocketsphinx", "openai", "none"]),
-    default="auto",
-    show_default=True,
-    help="Who understands what is said aloud. pocketsphinx comes with [speech], and does best with "
-    "clear English; --stt-url names a better one.",
-)
-@click.option(
-    "--stt-url",
-    metavar="URL",
-    help="An OpenAI-compatible recogniser, for example http://…/v1. "
-    "Its key comes from ESTUARY_STT_API_KEY or OPENAI_API_KEY.",
-)
-@click.option("--stt-model", metavar="NAME", help="Its model.  [default: whisper-1]")
-@click.option(
-    "--tts",
-    type=click.Choice(["auto", "flite", "espeak", "openai", "tone"]),
-    default="auto",
-    show_default=True,
-    help="Who speaks: the first that is there, or this one.",
-)
-@click.option(
-    "--tts-url",
-    metavar="URL",
-    help="An OpenAI-compatible voice, for example http://…/v1. "
-    "Its key comes from ESTUARY_TTS_API_KEY or OPENAI_API_KEY.",
-)
-@click.option("--tts-model", metavar="NAME", help="Its model.  [default: tts-1]")
-@click.option("--tts-voice", metavar="NAME", help="Its voice.  [default: alloy]")
+@speech_options
 @click.option(
     "--script",
     type=click.Path(path_type=Path),
@@ -120,15 +92,14 @@ def gateway(
     llm_url: str | None,
     llm_model: str | None,
     script: Path | None,
+    speech: SpeechOptions,
     **more: Any,
 ) -> int:
     """Serve characters on this machine, with no account and no network."""
     need("gateway", "hypercorn")
     from ..place import directory, keys_in
     from ..serving import serve
-    from ..speaking import speech_of
 
-    speech = speech_of({name: more.pop(name) for name in tuple(more) if name[:4] in _SPEECH})
     found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
     return serve(
         host, port, found, backend, brain, (llm_url, llm_model), script, more, directory(data),

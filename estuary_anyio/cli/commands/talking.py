@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..exits import need
-from ..options import EPILOG, backend_option, device_options, place_options
+from ..options import EPILOG, backend_option, device_options, place_options, speech_options
 
 if TYPE_CHECKING:
     from ..place import Place
+    from ..speaking import SpeechOptions
 
 
 @click.command(epilog=EPILOG)
@@ -68,6 +70,7 @@ def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
 
 @click.command(epilog=EPILOG)
 @place_options
+@speech_options
 @backend_option
 @device_options
 @click.option(
@@ -104,6 +107,7 @@ def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
 )
 def talk(
     place: Place,
+    speech: SpeechOptions,
     backend: str,
     input_device: str | int | None,
     output_device: str | int | None,
@@ -117,6 +121,7 @@ def talk(
 
     Ctrl-C interrupts the character first, and ends the program second. Ctrl-D ends it too.
     """
+    place = replace(place, speech=speech)
     _check_ways(click.get_current_context(), input_wav is not None)
     if input_wav is not None:
         from ..talk_wav import Files, talk_wav
