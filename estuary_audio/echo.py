@@ -9,6 +9,7 @@ from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
 from estuary_audio.apm import Processor
 from estuary_audio.extra import numpy as np
+from estuary_audio.gate import Gate
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
 from estuary_audio.speech import SpeechDetector
@@ -38,6 +39,9 @@ class EchoCanceller:
     switches are the `apm_*` of the configuration. Times are monotonic seconds. `far_end` may be
     called from any thread, all else belongs to one.
 
+    With `shut`, silence is given while the character is heard and no user: nothing that is left of
+    it reaches a server. What the user says comes whole, 0.3 s before the onset included.
+
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`.
     """
 
@@ -49,6 +53,7 @@ class EchoCanceller:
         noise_suppression: bool = False,
         auto_gain_control: bool = False,
         high_pass_filter: bool = True,
+        shut: bool = False,
     ) -> None:
         self.rate: int = rate
         inner = inner_rate(rate)
@@ -65,6 +70,7 @@ class EchoCanceller:
         self._removing = echo_cancellation
         self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=RECENT)
         self._passage = Passage(rate, self._processor.delay, self._clean)
+        self._gate = Gate(rate) if shut and echo_cancellation else None
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
         self._speech = SpeechDetector(inner, RESIDUE, moved)
@@ -92,8 +98,8 @@ class EchoCanceller:
     def near_end(self, block: AudioBlock) -> bytes:
         """Take what the microphone heard; gives it cleaned, PCM16 at its rate.
 
-        Some milliseconds are held back until the next block, or `finish`: in all, as many samples
-        come out as went in. Raises EstuaryError CONFIG_INVALID for a block of another rate.
+        Some milliseconds are held back until the next block, or `finish`, and while shut up to
+        0.7 s: in all, as many samples come out as went in. Raises EstuaryError CONFIG_INVALID for a block of another rate.
         """
         if block.rate != self.rate:
             raise EstuaryError(
@@ -104,12 +110,21 @@ class EchoCanceller:
         self._alignment.far.settle()
         if self._alignment.lost:
             self._renew()
-        return self._passage.push(block.pcm, block.at)
+        return self._let_through(self._passage.push(block.pcm, block.at))
 
     def finish(self) -> bytes:
         """The last milliseconds, when the microphone pauses or closes; what follows begins anew."""
         self._alignment.far.settle()
-        return self._passage.finish()
+        rest = self._passage.finish()
+        if self._gate is None:
+            return rest
+        return self._let_through(rest) + self._gate.finish()
+
+    def _let_through(self, cleaned: bytes) -> bytes:
+        if self._gate is None:
+            return cleaned
+        self._gate.push(cleaned)
+        return self._gate.take()
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
@@ -149,7 +164,10 @@ class EchoCanceller:
         self._speech.feed(floats(cleaned), far, begin, lag)
         self._late += self._plain.clean(frame, b"", 0.0)
         plain, self._late = self._late[: len(frame)], self._late[len(frame) :]
-        return self._chosen(cleaned, plain)
+        chosen = self._chosen(cleaned, plain)
+        if self._gate is not None:
+            self._gate.judge(begin, self._removing, self.onset)
+        return chosen
 
     def _chosen(self, cleaned: bytes, plain: bytes) -> bytes:
         """Cleaned while there may be echo, else only filtered; one fades into the other.

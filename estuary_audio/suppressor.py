@@ -6,28 +6,18 @@ microphone hears; but a user who is louder than the echo would be gets in, first
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
-from estuary_audio.passage import FRAME, Passage, inner_rate
+from estuary_audio.gate import Gate
+from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats
 from estuary_audio.speech import SpeechDetector
-from estuary_audio.tape import Tape
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
-
-PREROLL = 0.3
-"""Seconds before the user was noticed to speak that are let through."""
-
-HELD = 0.7
-"""Seconds that are kept back while shut: that, and what it takes to notice."""
-
-TAIL = 0.2
-"""Seconds for which it stays shut after the last echo."""
 
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
@@ -49,11 +39,7 @@ class Suppressor:
         self._alignment = Alignment(inner)
         self._speech = SpeechDetector(inner, COUPLING, self._alignment.has_moved)
         self._analysis = Passage(rate, 0, self._analyse)
-        self._sound = Tape()  # What has not been given yet.
-        self._held: deque[tuple[float, int, bool]] = deque()  # Time, samples, echo of it.
-        self._judged = 0  # Frames since the last `finish`.
-        self._shut_until = float("-inf")
-        self._out: list[bytes] = []
+        self._gate = Gate(rate)
 
     @property
     def delay(self) -> float | None:
@@ -87,62 +73,26 @@ class Suppressor:
                 {"field": "rate"},
             )
         self._alignment.far.settle()
-        self._sound.append(pcm.whole(block.pcm))
+        self._gate.push(pcm.whole(block.pcm))
         self._analysis.push(block.pcm, block.at)
-        return self._given()
+        return self._gate.take()
 
     def finish(self) -> bytes:
         """What is held back, when the microphone pauses or closes; what follows begins anew."""
         self._alignment.far.settle()
         self._analysis.finish()
-        self._release()
-        self._out.append(self._sound.take(self._sound.frames))
-        self._judged = 0
-        return self._given()
+        return self._gate.finish()
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
         self._alignment.clear()
         self._speech.clear()
 
-    def _given(self) -> bytes:
-        out, self._out = self._out, []
-        return b"".join(out)
-
     def _analyse(self, frame: bytes, begin: float, end: float) -> bytes:
         near = floats(frame)
         far = self._alignment.read(begin, end, len(near))
         self._alignment.compare(near, far)
         self._speech.feed(near, far, begin, self._alignment.lag)
-        self._judge(begin, self._speech.explained > HEARD * self._speech.quiet)
+        echo = self._speech.explained > HEARD * self._speech.quiet
+        self._gate.judge(begin, echo, self.onset)
         return frame
-
-    def _judge(self, at: float, echo: bool) -> None:
-        """Whether this frame passes, waits, or is silent."""
-        before = round(self._judged * FRAME * self.rate)
-        self._judged += 1
-        size = min(round(self._judged * FRAME * self.rate) - before, self._unjudged)
-        if echo:
-            self._shut_until = at + TAIL
-        self._held.append((at, size, at < self._shut_until))
-        if self.onset is not None:
-            self._release(self.onset - PREROLL)
-        elif at >= self._shut_until:
-            self._release()
-        while len(self._held) * FRAME > HELD:
-            self._give(silent=True)
-
-    @property
-    def _unjudged(self) -> int:
-        return self._sound.frames - sum(size for _, size, _ in self._held)
-
-    def _release(self, since: float = float("inf")) -> None:
-        """Give what is held: all `since` that time, and else what is no echo."""
-        while self._held:
-            at, _, echo = self._held[0]
-            self._give(silent=echo and at < since)
-
-    def _give(self, *, silent: bool) -> None:
-        _, size, _ = self._held.popleft()
-        sound = self._sound.take(size)
-        self._out.append(pcm.silence(size) if silent else sound)
