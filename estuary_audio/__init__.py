@@ -1,9 +1,10 @@
 """Microphone and loudspeaker, on asyncio and trio.
 
 `AudioRecorder` gives what the microphone hears, `AudioPlayer` plays what the character says and
-tells when each message is heard; `open_air` keeps the one out of the other. Underneath, `Playout` is the queue between the two clocks, without
-I/O. Sound needs the extra `[audio]`; this package can be imported without it, and who then uses it
-is told what is missing (AUDIO_UNAVAILABLE). Names load on first use.
+tells when each message is heard; `open_air` keeps the one out of the other. Underneath, `Playout`
+is the queue between the two clocks, without I/O. Sound needs the extra `[audio]`; this package can
+be imported without it, and who then uses it is told what is missing (AUDIO_UNAVAILABLE). Names load
+on first use.
 """
 
 from __future__ import annotations
