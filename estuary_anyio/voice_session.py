@@ -57,9 +57,9 @@ class VoiceSession:
     a device that vanishes is replaced by the next. `echo` is how the character's own voice is kept
     out of an open loudspeaker's microphone: "cancel" (extra [livekit]), "suppress", "off" (for
     headphones), or "auto", the best of what is installed that the configuration allows. A user who
-    speaks then interrupts the character, and their first words are kept. `on_state(state)` and `on_playback_event(event)`
-    are told in the event loop what changes; both may be coroutine functions. What the devices tell
-    (`estuary_audio.SoundEvent`) goes to `on_playback_event`.
+    speaks then interrupts the character, and their first words are kept. `on_state(state)` and
+    `on_playback_event(event)` are told in the event loop what changes; both may be coroutine
+    functions. What the devices tell (`estuary_audio.SoundEvent`) goes to `on_playback_event`.
 
     `start` and `stop` do what `async with` does. All belongs to the client and ends with it. Errors
     are EstuaryError: AUDIO_UNAVAILABLE without the extra [audio] or a device, and what

@@ -10,9 +10,10 @@ from estuary_audio.alignment import Alignment
 from estuary_audio.apm import Processor
 from estuary_audio.extra import numpy as np
 from estuary_audio.gate import Gate
+from estuary_audio.linear import LinearEcho
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
-from estuary_audio.speech import SpeechDetector
+from estuary_audio.speech import CAUTIOUS, SpeechDetector
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class EchoCanceller:
         moved = self._alignment.has_moved
         self._speech = SpeechDetector(inner, RESIDUE, moved)
         self._beside = SpeechDetector(inner, COUPLING, moved)
+        self._linear = LinearEcho(inner)
+        self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
 
     @property
     def delay(self) -> float | None:
@@ -84,12 +87,16 @@ class EchoCanceller:
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now; None while nobody does."""
-        onsets = [heard.onset for heard in (self._speech, self._beside) if heard.onset is not None]
+        onsets = [heard.onset for heard in self._ears if heard.onset is not None]
         return min(onsets) if onsets else None
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time; while they speak, also later ones."""
-        return self._speech.talking(at) or self._beside.talking(at)
+        return any(heard.talking(at) for heard in self._ears)
+
+    @property
+    def _ears(self) -> tuple[SpeechDetector, ...]:
+        return self._speech, self._beside, self._rest
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -99,7 +106,8 @@ class EchoCanceller:
         """Take what the microphone heard; gives it cleaned, PCM16 at its rate.
 
         Some milliseconds are held back until the next block, or `finish`, and while shut up to
-        0.7 s: in all, as many samples come out as went in. Raises EstuaryError CONFIG_INVALID for a block of another rate.
+        0.7 s: in all, as many samples come out as went in. Raises EstuaryError CONFIG_INVALID for a
+        block of another rate.
         """
         if block.rate != self.rate:
             raise EstuaryError(
@@ -133,8 +141,9 @@ class EchoCanceller:
         self._recent.clear()
         self._recent.extend(silent)
         self._renew()
-        self._speech.clear()
-        self._beside.clear()
+        self._linear.clear()
+        for heard in self._ears:
+            heard.clear()
 
     def _renew(self) -> None:
         """Another module, which hears the last moments first: it learns, and no sound is lost."""
@@ -142,6 +151,11 @@ class EchoCanceller:
         self._alignment.lost = False
         for frame, far in self._recent:
             self._processor.clean(frame, far, self._expected)
+
+    @property
+    def _echoes(self) -> bool:
+        """Whether there may be echo now."""
+        return self._beside.explained > HEARD * self._beside.quiet
 
     @property
     def _expected(self) -> float:
@@ -162,11 +176,15 @@ class EchoCanceller:
         self._alignment.compare(near, far)
         self._beside.feed(near, far, begin, lag)
         self._speech.feed(floats(cleaned), far, begin, lag)
+        rest = self._linear.feed(near, far, lag, echo=self._echoes and self.onset is None)
+        self._rest.feed(rest, far, begin, lag)
+        if self._gate is not None and self._linear.knows:
+            frame = pcm16(rest)
         self._late += self._plain.clean(frame, b"", 0.0)
         plain, self._late = self._late[: len(frame)], self._late[len(frame) :]
         chosen = self._chosen(cleaned, plain)
         if self._gate is not None:
-            self._gate.judge(begin, self._removing, self.onset)
+            self._gate.judge(begin, self._echoes, self.onset)
         return chosen
 
     def _chosen(self, cleaned: bytes, plain: bytes) -> bytes:
@@ -174,7 +192,10 @@ class EchoCanceller:
 
         The module takes a user for echo as long as it has not heard any.
         """
-        before, self._removing = self._removing, self._beside.explained > HEARD * self._beside.quiet
+        before, self._removing = self._removing, self._echoes
+        if self._gate is not None and self._linear.knows:
+            # All but what distorts has been removed, and of the user nothing.
+            self._removing = False
         if before and self._removing:
             return cleaned
         if not before and not self._removing:

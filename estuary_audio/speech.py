@@ -41,6 +41,9 @@ ENOUGH = 3.0
 RECENT, NEEDED = 20, 10
 """Frames that are looked at, and how many of them must be speech to begin."""
 
+CAUTIOUS = 16
+"""How many for who hears what a moment's change of the room leaves of the echo."""
+
 HANGOVER = 0.4
 """Seconds without speech after which it has ended."""
 
@@ -72,10 +75,15 @@ class SpeechDetector:
     """Frames of 10 ms at `rate` in; `coupling` is in dB, at first, from loudspeaker to here.
 
     `is_echo()` is asked, before speech is believed, whether it is the loudspeaker's after all.
+    `needed` frames of the last 20 must be speech.
     """
 
     def __init__(
-        self, rate: int, coupling: float, is_echo: Callable[[], bool] = lambda: False
+        self,
+        rate: int,
+        coupling: float,
+        is_echo: Callable[[], bool] = lambda: False,
+        needed: int = NEEDED,
     ) -> None:
         self.onset: float | None = None
         """When the speech began that goes on now; None while there is none."""
@@ -84,6 +92,7 @@ class SpeechDetector:
         self._rate = rate
         self._first_coupling = coupling
         self._is_echo = is_echo
+        self._needed = needed
         self._said: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._edges: Any = None
         self.clear()
@@ -193,7 +202,7 @@ class SpeechDetector:
         if speech:
             self._last = at + FRAME
         if self.onset is None:
-            if sum(found for _, found in self._frames) >= NEEDED and speech:
+            if sum(found for _, found in self._frames) >= self._needed and speech:
                 if not self._is_echo():
                     self.onset = next(when for when, found in self._frames if found)
         elif at - self._last > HANGOVER:

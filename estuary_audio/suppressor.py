@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
 from estuary_audio.gate import Gate
+from estuary_audio.linear import LinearEcho
 from estuary_audio.passage import Passage, inner_rate
-from estuary_audio.samples import floats
-from estuary_audio.speech import SpeechDetector
+from estuary_audio.samples import floats, pcm16
+from estuary_audio.speech import CAUTIOUS, SpeechDetector
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ HEARD = 2.0
 class Suppressor:
     """Shuts a microphone at `rate` Hz while the loudspeaker is heard; used as an `EchoCanceller`.
 
-    What is let through is not changed. Times are monotonic seconds. `far_end` may be called from
+    What the room answers linearly to the loudspeaker is removed from what is let through, and else
+    nothing is changed. Times are monotonic seconds. `far_end` may be called from
     any thread, all else belongs to one.
     """
 
@@ -38,7 +39,10 @@ class Suppressor:
         inner = inner_rate(rate)
         self._alignment = Alignment(inner)
         self._speech = SpeechDetector(inner, COUPLING, self._alignment.has_moved)
-        self._analysis = Passage(rate, 0, self._analyse)
+        self._passage = Passage(rate, 0, self._analyse)
+        self._linear = LinearEcho(inner)
+        moved = self._alignment.has_moved
+        self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
         self._gate = Gate(rate)
 
     @property
@@ -49,11 +53,12 @@ class Suppressor:
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now; None while nobody does."""
-        return self._speech.onset
+        onsets = [ear.onset for ear in (self._speech, self._rest) if ear.onset is not None]
+        return min(onsets) if onsets else None
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time; while they speak, also later ones."""
-        return self._speech.talking(at)
+        return self._speech.talking(at) or self._rest.talking(at)
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -73,20 +78,21 @@ class Suppressor:
                 {"field": "rate"},
             )
         self._alignment.far.settle()
-        self._gate.push(pcm.whole(block.pcm))
-        self._analysis.push(block.pcm, block.at)
+        self._gate.push(self._passage.push(block.pcm, block.at))
         return self._gate.take()
 
     def finish(self) -> bytes:
         """What is held back, when the microphone pauses or closes; what follows begins anew."""
         self._alignment.far.settle()
-        self._analysis.finish()
+        self._gate.push(self._passage.finish())
         return self._gate.finish()
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
         self._alignment.clear()
+        self._linear.clear()
         self._speech.clear()
+        self._rest.clear()
 
     def _analyse(self, frame: bytes, begin: float, end: float) -> bytes:
         near = floats(frame)
@@ -94,5 +100,8 @@ class Suppressor:
         self._alignment.compare(near, far)
         self._speech.feed(near, far, begin, self._alignment.lag)
         echo = self._speech.explained > HEARD * self._speech.quiet
+        alone = echo and self.onset is None
+        rest = self._linear.feed(near, far, self._alignment.lag, echo=alone)
+        self._rest.feed(rest, far, begin, self._alignment.lag)
         self._gate.judge(begin, echo, self.onset)
-        return frame
+        return pcm16(rest) if echo and self._linear.knows else frame
