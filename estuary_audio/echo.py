@@ -30,7 +30,8 @@ COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
 RESIDUE = -25.0
-"""dB of the loudspeaker's level that may be left before it is known: not much."""
+"""dB of the loudspeaker's level that may be left: seldom so much, but at times, when the echo's way
+has just changed."""
 
 
 class EchoCanceller:
@@ -74,7 +75,7 @@ class EchoCanceller:
         self._gate = Gate(rate) if shut and echo_cancellation else None
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
-        self._speech = SpeechDetector(inner, RESIDUE, moved)
+        self._speech = SpeechDetector(inner, RESIDUE, moved, lowest=RESIDUE)
         self._beside = SpeechDetector(inner, COUPLING, moved)
         self._linear = LinearEcho(inner)
         self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)

@@ -61,6 +61,9 @@ LEARNING, SLOWEST = 100.0, 0.1
 """Frames in which most is learnt, and how much slower it then becomes: a user's voice, before it
 is noticed, must not pass for echo."""
 
+LEAST = -60.0
+"""dB from the loudspeaker to here, at least."""
+
 FAR_BELOW = 25.0
 """dB by which so little is heard that there is no such coupling."""
 
@@ -75,7 +78,7 @@ class SpeechDetector:
     """Frames of 10 ms at `rate` in; `coupling` is in dB, at first, from loudspeaker to here.
 
     `is_echo()` is asked, before speech is believed, whether it is the loudspeaker's after all.
-    `needed` frames of the last 20 must be speech.
+    `needed` frames of the last 20 must be speech. The coupling never passes for less than `lowest`.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class SpeechDetector:
         coupling: float,
         is_echo: Callable[[], bool] = lambda: False,
         needed: int = NEEDED,
+        lowest: float = LEAST,
     ) -> None:
         self.onset: float | None = None
         """When the speech began that goes on now; None while there is none."""
@@ -93,6 +97,7 @@ class SpeechDetector:
         self._first_coupling = coupling
         self._is_echo = is_echo
         self._needed = needed
+        self._lowest = lowest
         self._said: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._edges: Any = None
         self.clear()
@@ -191,7 +196,7 @@ class SpeechDetector:
         fall = np.where(clear, -0.1 * pace, -0.03)
         step = np.where(ratio > self._coupling, 0.6 * doubt * clear * pace, fall)
         step = np.where(ratio < self._coupling - FAR_BELOW, -0.3, step)
-        self._coupling = np.where(audible, np.clip(self._coupling + step, -60, 20), self._coupling)
+        self._coupling = np.where(audible, np.clip(self._coupling + step, self._lowest, 20), self._coupling)
         falls = self._near < self._floor
         rise = 10 ** (0.002 if speech or audible.any() else 0.01)
         self._floor = np.where(falls, 0.7 * self._floor + 0.3 * self._near, self._floor * rise)
