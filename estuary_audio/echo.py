@@ -42,7 +42,7 @@ class EchoCanceller:
     called from any thread, all else belongs to one.
 
     With `shut`, silence is given while the character is heard and no user: nothing that is left of
-    it reaches a server. What the user says comes whole, 0.3 s before the onset included.
+    it reaches a server. What the user says comes whole, with 0.12 s before their onset.
 
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`.
     """

@@ -11,8 +11,9 @@ from estuary_audio import pcm
 from estuary_audio.passage import FRAME
 from estuary_audio.tape import Tape
 
-PREROLL = 0.3
-"""Seconds before the user was noticed to speak that are let through."""
+PREROLL = 0.12
+"""Seconds before the user's onset that are let through of what may be echo. More of it would be the
+character's; where no echo is, nothing was shut."""
 
 HELD = 0.7
 """Seconds that are kept back while shut: that, and what it takes to notice."""
@@ -79,7 +80,7 @@ class Gate:
         if onset is not None:
             self._release(onset - PREROLL)
         # Who begins to speak as the echo ends is noticed a little later.
-        while self._held and (not self._held[0][2] or len(self._held) * FRAME > HELD):
+        while self._held and (not self._held[0][2] or len(self._held) > round(HELD / FRAME)):
             self._give(silent=self._held[0][2])
 
     def _release(self, since: float) -> None:

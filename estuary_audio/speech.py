@@ -196,7 +196,9 @@ class SpeechDetector:
         fall = np.where(clear, -0.1 * pace, -0.03)
         step = np.where(ratio > self._coupling, 0.6 * doubt * clear * pace, fall)
         step = np.where(ratio < self._coupling - FAR_BELOW, -0.3, step)
-        self._coupling = np.where(audible, np.clip(self._coupling + step, self._lowest, 20), self._coupling)
+        self._coupling = np.where(
+            audible, np.clip(self._coupling + step, self._lowest, 20), self._coupling
+        )
         falls = self._near < self._floor
         rise = 10 ** (0.002 if speech or audible.any() else 0.01)
         self._floor = np.where(falls, 0.7 * self._floor + 0.3 * self._near, self._floor * rise)

@@ -104,4 +104,4 @@ class Suppressor:
         rest = self._linear.feed(near, far, self._alignment.lag, echo=alone)
         self._rest.feed(rest, far, begin, self._alignment.lag)
         self._gate.judge(begin, echo, self.onset)
-        return pcm16(rest) if echo and self._linear.knows else frame
+        return pcm16(rest) if echo and self._linear.helps else frame

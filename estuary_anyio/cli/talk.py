@@ -39,7 +39,7 @@ REFRESH: Final = 0.1
 
 ECHO: Final = {
     EchoHandling.CANCEL: "cancelled; speak whenever you like",
-    EchoHandling.SUPPRESS: "the microphone is shut while the character speaks, but for a loud voice",
+    EchoHandling.SUPPRESS: "the microphone is shut while the character speaks, but for a loud you",
     EchoHandling.OFF: "not handled; wear headphones",
 }
 

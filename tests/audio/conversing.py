@@ -19,7 +19,6 @@ import numpy as np
 from estuary_anyio import (
     BotResponse,
     EstuaryClient,
-    PlaybackComplete,
     PlaybackStarted,
     SttResponse,
     VoiceSession,
@@ -33,6 +32,8 @@ from tests.audio.voices import CHARACTER, spoken
 from tests.speech.flite import words, wrong_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from estuary_audio import AudioBlock, SoundEvent
 
 STORY = " ".join(CHARACTER)
@@ -216,20 +217,23 @@ class Conversation:
         if self._interrupted:
             turn.noticed = self._interrupted[0].at - at
         else:
-            session.player.flush()
+            self._client.interrupt()
         await self._answered(session)
         if turn.noticed is not None:
             turn.silent = silent_after(self._room.played(), place) - self.report.delay
 
     async def _answered(self, session: VoiceSession) -> None:
-        """Until what is being answered has been heard."""
-        with anyio.move_on_after(1.5):  # It begins soon after what was understood.
-            while session.player.playing is None:
-                await anyio.sleep(0.02)
-        with anyio.fail_after(20):
-            while session.player.playing is not None:
-                await anyio.sleep(0.02)
+        """Until what is being answered has been heard; it begins soon after it was understood."""
+        with anyio.move_on_after(1.5):
+            await self._until(lambda: session.player.playing is not None)
+        with anyio.move_on_after(20):
+            await self._until(lambda: session.player.playing is None)
+        session.player.flush()
         await anyio.sleep(0.5)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - A player tells of what is heard, not of this.
+            await anyio.sleep(0.02)
 
 
 def _beginning(text: str) -> Any:
@@ -260,6 +264,3 @@ class Answers:
     def _note(self, response: BotResponse) -> None:
         if response.is_final:
             self.texts.append(response.text)
-
-
-__all__ = ["Answers", "Conversation", "PlaybackComplete", "device_delay", "echoes", "sentences"]

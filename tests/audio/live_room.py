@@ -52,7 +52,7 @@ class Air:
     seed: int = 1
 
 
-class Path_:
+class Way:
     """From the loudspeaker's samples to the microphone's."""
 
     def __init__(self, air: Air) -> None:
@@ -98,6 +98,11 @@ class Path_:
         return b + 0.5 * x * (c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a)))
 
 
+def _listen(sayings: queue.Queue[str]) -> None:
+    for line in sys.stdin:
+        sayings.put(line)
+
+
 def _hurry() -> None:
     """A room is never late, however busy the machine is: where we may, it goes first."""
     try:
@@ -110,8 +115,8 @@ def serve(air: Air, kept: Path) -> None:
     """Until its programs end."""
     _hurry()
     sayings: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=lambda: [sayings.put(line) for line in sys.stdin], daemon=True).start()
-    path, pending = Path_(air), np.zeros(0)
+    threading.Thread(target=_listen, args=(sayings,), daemon=True).start()
+    path, pending = Way(air), np.zeros(0)
     hear = ["parec", "--device=speaker.monitor", "--latency-msec=10", *RAW]
     say = ["pacat", "--playback", "--device=mic", "--latency-msec=40", *RAW]
     with (
@@ -193,7 +198,7 @@ def silent_after(played: Any, place: int, seconds: float = 0.6, above: float = 0
     loud = np.flatnonzero(np.abs(played[place:]) > above)
     if not len(loud):
         return 0.0
-    edges = np.concatenate([[0], loud, [len(played) - place]])
+    edges = np.concatenate([[0], loud, [len(played) - place + seconds * RATE + 1]])
     return float(edges[np.flatnonzero(np.diff(edges) > seconds * RATE)[0]] / RATE)
 
 

@@ -234,6 +234,7 @@ def test_a_conversation_in_a_pipe(backend: str) -> None:
         try:
             assert process.stderr.readline() == OFFLINE
             assert process.stderr.readline().startswith("connected; ")
+            assert process.stderr.readline() == "echo: cancelled; speak whenever you like\n"
             assert process.stderr.readline().startswith("Ctrl-C interrupts")
             with playing("mic", TALK):
                 heard = process.stdout.readline()
