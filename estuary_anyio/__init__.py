@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from estuary_anyio.client import (
         EstuaryClient,
     )
+    from estuary_anyio.open_microphone import (
+        EchoHandling,
+    )
     from estuary_anyio.receipt import (
         Receipt,
     )
@@ -182,6 +185,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.reply": ("Reply",),
     "estuary_anyio.streams": ("EventStream",),
     "estuary_anyio.script": ("Script",),
+    "estuary_anyio.open_microphone": ("EchoHandling",),
     "estuary_anyio.voice_session": ("VoiceSession", "VoiceSessionState"),
     "estuary_anyio.voices": ("ReplyVoice",),
     "estuary_proto.playback": ("PlaybackState",),
@@ -343,6 +347,7 @@ __all__ = [
     "CoreFactsResponse",
     "DelegationUpdate",
     "Disconnected",
+    "EchoHandling",
     "Encounter",
     "EncounterEnd",
     "EncounterMessage",

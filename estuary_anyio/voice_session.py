@@ -18,13 +18,15 @@ from estuary_proto.errors import EstuaryError, LocalProtocolError
 from estuary_proto.events import Fault, PlaybackComplete
 from estuary_proto.models.session import VoiceMode
 
+from .open_microphone import EchoHandling, OpenMicrophone
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
     from estuary_audio import SoundEvent
-    from estuary_proto.models.conversation import BotVoice
+    from estuary_proto.models.conversation import BotVoice, SttResponse
 
     from .client import EstuaryClient
 
@@ -53,8 +55,11 @@ class VoiceSession:
     `sample_rate` is the microphone's towards the server, the configuration's `mic_sample_rate`.
     `input_device` and `output_device` are indices or (parts of) names, None the system's defaults;
     a device that vanishes is replaced by the next. While the client is muted, the microphone is
-    closed. `on_state(state)` and `on_playback_event(event)`
-    are told in the event loop what changes; both may be coroutine functions. What the devices tell
+    closed. `echo` is how the character's own voice is kept out of an open loudspeaker's microphone:
+    "cancel" (extra [livekit]), "suppress", "off" (for headphones), or "auto", the best of what is
+    installed that the configuration allows. A user who speaks then interrupts the character, and
+    their first words are kept. `on_state(state)` and `on_playback_event(event)` are told in the
+    event loop what changes; both may be coroutine functions. What the devices tell
     (`estuary_audio.SoundEvent`) goes to `on_playback_event`.
 
     `start` and `stop` do what `async with` does. All belongs to the client and ends with it. Errors
@@ -73,6 +78,7 @@ class VoiceSession:
         input_device: str | int | None = None,
         output_device: str | int | None = None,
         volume: float = 1.0,
+        echo: str = "auto",
     ) -> None:
         config = client.config
         if sample_rate != config.mic_sample_rate:
@@ -84,18 +90,22 @@ class VoiceSession:
         self._mode = VoiceMode(mode)
         self._on_state = on_state
         self._on_playback_event = on_playback_event
+        button = self._mode is VoiceMode.PUSH_TO_TALK
+        self._microphone = OpenMicrophone(sample_rate, config, echo, button=button)
+        handled = self._microphone.handled
         self.state: VoiceSessionState = VoiceSessionState.STOPPED
         self.player: AudioPlayer = AudioPlayer(
             config.audio_sample_rate,
             device=output_device,
             volume=volume,
             on_event=self._heard,
+            far_end=handled.far_end if handled is not None else None,
         )
         self.recorder: AudioRecorder = AudioRecorder(
             sample_rate,
             device=input_device,
             paused=True,
-            on_event=self._told,
+            on_event=self._recorded,
         )
         self._scope: anyio.CancelScope | None = None
         self._over: anyio.Event | None = None
@@ -112,6 +122,11 @@ class VoiceSession:
     def is_started(self) -> bool:
         """True between `start` and `stop`."""
         return self._over is not None and not self._over.is_set()
+
+    @property
+    def echo(self) -> EchoHandling:
+        """How echo is handled: what `echo` has come to."""
+        return self._microphone.handling
 
     @property
     def volume(self) -> float:
@@ -184,7 +199,7 @@ class VoiceSession:
         failed: EstuaryError | None = None
         try:
             if self._client.is_connected:
-                await self.recorder.drain()
+                await self._drain()
                 self._ignore()
                 await self._client.stop_voice()
         except EstuaryError as error:
@@ -253,7 +268,7 @@ class VoiceSession:
         self._recording = False
         # Half a second at most. A button that is up for us is up for the server.
         with anyio.CancelScope(shield=True):
-            await self.recorder.drain()
+            await self._drain()
             await self._client.stop_recording()
         self._change(self._rest_state())
 
@@ -263,17 +278,44 @@ class VoiceSession:
 
     async def _send_what_is_heard(self) -> None:
         async for block in self.recorder:
-            if self._client.is_voice_active:  # Else it is away with the connection.
-                try:
-                    await self._client.send_audio(block.pcm, live=True)
-                except EstuaryError:
-                    continue  # It went just now.
+            words = self._microphone.hear(block)
+            if self._microphone.onset is not None:
+                self._give_way()  # First, since what is said over the character is not understood.
+            await self._send(words)
+
+    async def _drain(self) -> None:
+        await self.recorder.drain()
+        await self._send(self._microphone.finish())
+
+    async def _send(self, words: bytes) -> None:
+        if words and self._client.is_voice_active:  # Else it is away with the connection.
+            try:
+                await self._client.send_audio(words, live=True)
+            except EstuaryError:
+                pass  # It went just now.
+
+    def _give_way(self) -> None:
+        """The user speaks: the character is silent, whether or not the server can be told."""
+        message_id = self.player.playing
+        if message_id is None or self._mode is VoiceMode.PUSH_TO_TALK or self._client.is_muted:
+            return
+        try:
+            self._client.interrupt(message_id)
+        except EstuaryError:
+            pass  # The connection is away.
+        self.player.flush(message_id)
+
+    def _recorded(self, event: SoundEvent) -> None:
+        if isinstance(event, sound.DeviceChanged):
+            self._microphone.reset()
+        self._told(event)
 
     # --- the loudspeaker -------------------------------------------------------------------
 
     def _listen(self) -> None:
         self._client.on("bot_voice", self._play)
         self._client.on("playback_complete", self._cut)
+        self._client.on("stt_response", self._understood)
         self._client.on("voice_started", self._voice_changed)
         self._client.on("voice_stopped", self._voice_changed)
         self.recorder.muted = self._client.is_muted
@@ -282,6 +324,7 @@ class VoiceSession:
     def _ignore(self) -> None:
         self._client.off("bot_voice", self._play)
         self._client.off("playback_complete", self._cut)
+        self._client.off("stt_response", self._understood)
         self._client.off("voice_started", self._voice_changed)
         self._client.off("voice_stopped", self._voice_changed)
         self._client._microphones.discard(self.recorder)
@@ -293,6 +336,7 @@ class VoiceSession:
         if self._mode is VoiceMode.PUSH_TO_TALK and not self._client.is_voice_active:
             self._recording = False  # A button that was held is up.
             self.recorder.pause()
+            self._microphone.finish()  # Nobody hears it any more.
         if self.state is not VoiceSessionState.SPEAKING:
             self._change(self._rest_state())
 
@@ -305,8 +349,15 @@ class VoiceSession:
         if complete.interrupted:
             self.player.flush(complete.message_id)
 
+    def _understood(self, words: SttResponse) -> None:
+        """The server hears a user speak who was not noticed here."""
+        if self.echo is not EchoHandling.OFF and words.text.strip() and not words.is_final:
+            self._give_way()
+
     def _heard(self, event: SoundEvent) -> None:
         """The player tells what is heard; so do we, to whom it concerns."""
+        if isinstance(event, sound.DeviceChanged):
+            self._microphone.reset()
         try:
             if isinstance(event, sound.PlaybackStarted):
                 self._client.notify_audio_playback_started(event.message_id)

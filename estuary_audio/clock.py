@@ -14,6 +14,10 @@ JITTER = 3e-3
 """Standard deviation of the times told, in seconds; more than what is seen, since it is smoothed
 and so not independent from block to block."""
 
+STEP = 5e-3
+"""Seconds by which a block may be off and tell of the clock's drift; a device that was kept waiting
+goes on later, and not slower."""
+
 DRIFT = 3e-4
 """What is believed of a clock before it has been watched."""
 
@@ -53,6 +57,9 @@ class Clock:
         gain_offset, gain_drift = (v / (offset + JITTER**2) for v in (offset, both))
         miss = at - expected
         self._position, self._time = position, expected + gain_offset * miss
+        if abs(miss) > STEP:
+            self._time = at
+            return False
         self.drift += gain_drift * miss
         self._variances = (
             (1 - gain_offset) * offset,

@@ -9,9 +9,11 @@ from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
 from estuary_audio.apm import Processor
 from estuary_audio.extra import numpy as np
+from estuary_audio.gate import Gate
+from estuary_audio.linear import LinearEcho
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
-from estuary_audio.speech import SpeechDetector
+from estuary_audio.speech import CAUTIOUS, SpeechDetector
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
 RESIDUE = -25.0
-"""dB of the loudspeaker's level that may be left before it is known: not much."""
+"""dB of the loudspeaker's level that may be left: seldom so much, but at times, when the echo's way
+has just changed."""
 
 
 class EchoCanceller:
@@ -37,6 +40,9 @@ class EchoCanceller:
     Give `far_end` to an AudioPlayer, and each block of an AudioRecorder to `near_end`. The
     switches are the `apm_*` of the configuration. Times are monotonic seconds. `far_end` may be
     called from any thread, all else belongs to one.
+
+    With `shut`, silence is given while the character is heard and no user: nothing that is left of
+    it reaches a server. What the user says comes whole, with 0.12 s before their onset.
 
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`.
     """
@@ -49,6 +55,7 @@ class EchoCanceller:
         noise_suppression: bool = False,
         auto_gain_control: bool = False,
         high_pass_filter: bool = True,
+        shut: bool = False,
     ) -> None:
         self.rate: int = rate
         inner = inner_rate(rate)
@@ -65,10 +72,13 @@ class EchoCanceller:
         self._removing = echo_cancellation
         self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=RECENT)
         self._passage = Passage(rate, self._processor.delay, self._clean)
+        self._gate = Gate(rate) if shut and echo_cancellation else None
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
-        self._speech = SpeechDetector(inner, RESIDUE, moved)
+        self._speech = SpeechDetector(inner, RESIDUE, moved, lowest=RESIDUE)
         self._beside = SpeechDetector(inner, COUPLING, moved)
+        self._linear = LinearEcho(inner)
+        self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
 
     @property
     def delay(self) -> float | None:
@@ -78,12 +88,16 @@ class EchoCanceller:
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now; None while nobody does."""
-        onsets = [heard.onset for heard in (self._speech, self._beside) if heard.onset is not None]
+        onsets = [heard.onset for heard in self._ears if heard.onset is not None]
         return min(onsets) if onsets else None
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time; while they speak, also later ones."""
-        return self._speech.talking(at) or self._beside.talking(at)
+        return any(heard.talking(at) for heard in self._ears)
+
+    @property
+    def _ears(self) -> tuple[SpeechDetector, ...]:
+        return self._speech, self._beside, self._rest
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -92,8 +106,9 @@ class EchoCanceller:
     def near_end(self, block: AudioBlock) -> bytes:
         """Take what the microphone heard; gives it cleaned, PCM16 at its rate.
 
-        Some milliseconds are held back until the next block, or `finish`: in all, as many samples
-        come out as went in. Raises EstuaryError CONFIG_INVALID for a block of another rate.
+        Some milliseconds are held back until the next block, or `finish`, and while shut up to
+        0.7 s: in all, as many samples come out as went in. Raises EstuaryError CONFIG_INVALID for a
+        block of another rate.
         """
         if block.rate != self.rate:
             raise EstuaryError(
@@ -104,12 +119,21 @@ class EchoCanceller:
         self._alignment.far.settle()
         if self._alignment.lost:
             self._renew()
-        return self._passage.push(block.pcm, block.at)
+        return self._let_through(self._passage.push(block.pcm, block.at))
 
     def finish(self) -> bytes:
         """The last milliseconds, when the microphone pauses or closes; what follows begins anew."""
         self._alignment.far.settle()
-        return self._passage.finish()
+        rest = self._passage.finish()
+        if self._gate is None:
+            return rest
+        return self._let_through(rest) + self._gate.finish()
+
+    def _let_through(self, cleaned: bytes) -> bytes:
+        if self._gate is None:
+            return cleaned
+        self._gate.push(cleaned)
+        return self._gate.take()
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
@@ -118,8 +142,9 @@ class EchoCanceller:
         self._recent.clear()
         self._recent.extend(silent)
         self._renew()
-        self._speech.clear()
-        self._beside.clear()
+        self._linear.clear()
+        for heard in self._ears:
+            heard.clear()
 
     def _renew(self) -> None:
         """Another module, which hears the last moments first: it learns, and no sound is lost."""
@@ -127,6 +152,11 @@ class EchoCanceller:
         self._alignment.lost = False
         for frame, far in self._recent:
             self._processor.clean(frame, far, self._expected)
+
+    @property
+    def _echoes(self) -> bool:
+        """Whether there may be echo now."""
+        return self._beside.explained > HEARD * self._beside.quiet
 
     @property
     def _expected(self) -> float:
@@ -147,16 +177,26 @@ class EchoCanceller:
         self._alignment.compare(near, far)
         self._beside.feed(near, far, begin, lag)
         self._speech.feed(floats(cleaned), far, begin, lag)
+        rest = self._linear.feed(near, far, lag, echo=self._echoes and self.onset is None)
+        self._rest.feed(rest, far, begin, lag)
+        if self._gate is not None and self._linear.knows:
+            frame = pcm16(rest)
         self._late += self._plain.clean(frame, b"", 0.0)
         plain, self._late = self._late[: len(frame)], self._late[len(frame) :]
-        return self._chosen(cleaned, plain)
+        chosen = self._chosen(cleaned, plain)
+        if self._gate is not None:
+            self._gate.judge(begin, self._echoes, self.onset)
+        return chosen
 
     def _chosen(self, cleaned: bytes, plain: bytes) -> bytes:
         """Cleaned while there may be echo, else only filtered; one fades into the other.
 
         The module takes a user for echo as long as it has not heard any.
         """
-        before, self._removing = self._removing, self._beside.explained > HEARD * self._beside.quiet
+        before, self._removing = self._removing, self._echoes
+        if self._gate is not None and self._linear.knows:
+            # All but what distorts has been removed, and of the user nothing.
+            self._removing = False
         if before and self._removing:
             return cleaned
         if not before and not self._removing:

@@ -58,6 +58,7 @@ def open_air(
     noise_suppression: bool = False,
     auto_gain_control: bool = False,
     high_pass_filter: bool = True,
+    shut: bool = True,
 ) -> OpenAir:
     """An `EchoCanceller`, or, without the extra `[livekit]`, a `Suppressor`, which the log says."""
     try:
@@ -67,6 +68,7 @@ def open_air(
             noise_suppression=noise_suppression,
             auto_gain_control=auto_gain_control,
             high_pass_filter=high_pass_filter,
+            shut=shut,
         )
     except EstuaryError as error:
         if error.code != ErrorCode.LIVEKIT_UNAVAILABLE:

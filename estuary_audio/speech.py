@@ -41,6 +41,9 @@ ENOUGH = 3.0
 RECENT, NEEDED = 20, 10
 """Frames that are looked at, and how many of them must be speech to begin."""
 
+CAUTIOUS = 16
+"""How many for who hears what a moment's change of the room leaves of the echo."""
+
 HANGOVER = 0.4
 """Seconds without speech after which it has ended."""
 
@@ -58,6 +61,9 @@ LEARNING, SLOWEST = 100.0, 0.1
 """Frames in which most is learnt, and how much slower it then becomes: a user's voice, before it
 is noticed, must not pass for echo."""
 
+LEAST = -60.0
+"""dB from the loudspeaker to here, at least."""
+
 FAR_BELOW = 25.0
 """dB by which so little is heard that there is no such coupling."""
 
@@ -72,10 +78,16 @@ class SpeechDetector:
     """Frames of 10 ms at `rate` in; `coupling` is in dB, at first, from loudspeaker to here.
 
     `is_echo()` is asked, before speech is believed, whether it is the loudspeaker's after all.
+    `needed` frames of the last 20 must be speech. The coupling never passes for less than `lowest`.
     """
 
     def __init__(
-        self, rate: int, coupling: float, is_echo: Callable[[], bool] = lambda: False
+        self,
+        rate: int,
+        coupling: float,
+        is_echo: Callable[[], bool] = lambda: False,
+        needed: int = NEEDED,
+        lowest: float = LEAST,
     ) -> None:
         self.onset: float | None = None
         """When the speech began that goes on now; None while there is none."""
@@ -84,6 +96,8 @@ class SpeechDetector:
         self._rate = rate
         self._first_coupling = coupling
         self._is_echo = is_echo
+        self._needed = needed
+        self._lowest = lowest
         self._said: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._edges: Any = None
         self.clear()
@@ -182,7 +196,9 @@ class SpeechDetector:
         fall = np.where(clear, -0.1 * pace, -0.03)
         step = np.where(ratio > self._coupling, 0.6 * doubt * clear * pace, fall)
         step = np.where(ratio < self._coupling - FAR_BELOW, -0.3, step)
-        self._coupling = np.where(audible, np.clip(self._coupling + step, -60, 20), self._coupling)
+        self._coupling = np.where(
+            audible, np.clip(self._coupling + step, self._lowest, 20), self._coupling
+        )
         falls = self._near < self._floor
         rise = 10 ** (0.002 if speech or audible.any() else 0.01)
         self._floor = np.where(falls, 0.7 * self._floor + 0.3 * self._near, self._floor * rise)
@@ -193,7 +209,7 @@ class SpeechDetector:
         if speech:
             self._last = at + FRAME
         if self.onset is None:
-            if sum(found for _, found in self._frames) >= NEEDED and speech:
+            if sum(found for _, found in self._frames) >= self._needed and speech:
                 if not self._is_echo():
                     self.onset = next(when for when, found in self._frames if found)
         elif at - self._last > HANGOVER:

@@ -14,13 +14,16 @@ class Steady:
 
     def __init__(self) -> None:
         self._next: float | None = None
+        self._count = 0
 
     def time(self, measured: float, seconds: float) -> float:
         """The time of a block that takes `seconds`, measured to begin at `measured`."""
         expected = self._next
         if expected is None or abs(measured - expected) > JUMP:
-            at = measured
+            at, self._count = measured, 1
         else:
-            at = expected + GAIN * (measured - expected)
+            # At first, the mean of what has been measured.
+            self._count += 1
+            at = expected + max(GAIN, 1 / self._count) * (measured - expected)
         self._next = at + seconds
         return at

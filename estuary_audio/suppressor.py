@@ -6,28 +6,18 @@ microphone hears; but a user who is louder than the echo would be gets in, first
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
-from estuary_audio import pcm
 from estuary_audio.alignment import Alignment
-from estuary_audio.passage import FRAME, Passage, inner_rate
-from estuary_audio.samples import floats
-from estuary_audio.speech import SpeechDetector
-from estuary_audio.tape import Tape
+from estuary_audio.gate import Gate
+from estuary_audio.linear import LinearEcho
+from estuary_audio.passage import Passage, inner_rate
+from estuary_audio.samples import floats, pcm16
+from estuary_audio.speech import CAUTIOUS, SpeechDetector
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
-
-PREROLL = 0.3
-"""Seconds before the user was noticed to speak that are let through."""
-
-HELD = 0.7
-"""Seconds that are kept back while shut: that, and what it takes to notice."""
-
-TAIL = 0.2
-"""Seconds for which it stays shut after the last echo."""
 
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
@@ -39,7 +29,8 @@ HEARD = 2.0
 class Suppressor:
     """Shuts a microphone at `rate` Hz while the loudspeaker is heard; used as an `EchoCanceller`.
 
-    What is let through is not changed. Times are monotonic seconds. `far_end` may be called from
+    What the room answers linearly to the loudspeaker is removed from what is let through, and else
+    nothing is changed. Times are monotonic seconds. `far_end` may be called from
     any thread, all else belongs to one.
     """
 
@@ -48,12 +39,11 @@ class Suppressor:
         inner = inner_rate(rate)
         self._alignment = Alignment(inner)
         self._speech = SpeechDetector(inner, COUPLING, self._alignment.has_moved)
-        self._analysis = Passage(rate, 0, self._analyse)
-        self._sound = Tape()  # What has not been given yet.
-        self._held: deque[tuple[float, int, bool]] = deque()  # Time, samples, echo of it.
-        self._judged = 0  # Frames since the last `finish`.
-        self._shut_until = float("-inf")
-        self._out: list[bytes] = []
+        self._passage = Passage(rate, 0, self._analyse)
+        self._linear = LinearEcho(inner)
+        moved = self._alignment.has_moved
+        self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
+        self._gate = Gate(rate)
 
     @property
     def delay(self) -> float | None:
@@ -63,11 +53,12 @@ class Suppressor:
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now; None while nobody does."""
-        return self._speech.onset
+        onsets = [ear.onset for ear in (self._speech, self._rest) if ear.onset is not None]
+        return min(onsets) if onsets else None
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time; while they speak, also later ones."""
-        return self._speech.talking(at)
+        return self._speech.talking(at) or self._rest.talking(at)
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -87,62 +78,30 @@ class Suppressor:
                 {"field": "rate"},
             )
         self._alignment.far.settle()
-        self._sound.append(pcm.whole(block.pcm))
-        self._analysis.push(block.pcm, block.at)
-        return self._given()
+        self._gate.push(self._passage.push(block.pcm, block.at))
+        return self._gate.take()
 
     def finish(self) -> bytes:
         """What is held back, when the microphone pauses or closes; what follows begins anew."""
         self._alignment.far.settle()
-        self._analysis.finish()
-        self._release()
-        self._out.append(self._sound.take(self._sound.frames))
-        self._judged = 0
-        return self._given()
+        self._gate.push(self._passage.finish())
+        return self._gate.finish()
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
         self._alignment.clear()
+        self._linear.clear()
         self._speech.clear()
-
-    def _given(self) -> bytes:
-        out, self._out = self._out, []
-        return b"".join(out)
+        self._rest.clear()
 
     def _analyse(self, frame: bytes, begin: float, end: float) -> bytes:
         near = floats(frame)
         far = self._alignment.read(begin, end, len(near))
         self._alignment.compare(near, far)
         self._speech.feed(near, far, begin, self._alignment.lag)
-        self._judge(begin, self._speech.explained > HEARD * self._speech.quiet)
-        return frame
-
-    def _judge(self, at: float, echo: bool) -> None:
-        """Whether this frame passes, waits, or is silent."""
-        before = round(self._judged * FRAME * self.rate)
-        self._judged += 1
-        size = min(round(self._judged * FRAME * self.rate) - before, self._unjudged)
-        if echo:
-            self._shut_until = at + TAIL
-        self._held.append((at, size, at < self._shut_until))
-        if self.onset is not None:
-            self._release(self.onset - PREROLL)
-        elif at >= self._shut_until:
-            self._release()
-        while len(self._held) * FRAME > HELD:
-            self._give(silent=True)
-
-    @property
-    def _unjudged(self) -> int:
-        return self._sound.frames - sum(size for _, size, _ in self._held)
-
-    def _release(self, since: float = float("inf")) -> None:
-        """Give what is held: all `since` that time, and else what is no echo."""
-        while self._held:
-            at, _, echo = self._held[0]
-            self._give(silent=echo and at < since)
-
-    def _give(self, *, silent: bool) -> None:
-        _, size, _ = self._held.popleft()
-        sound = self._sound.take(size)
-        self._out.append(pcm.silence(size) if silent else sound)
+        echo = self._speech.explained > HEARD * self._speech.quiet
+        alone = echo and self.onset is None
+        rest = self._linear.feed(near, far, self._alignment.lag, echo=alone)
+        self._rest.feed(rest, far, begin, self._alignment.lag)
+        self._gate.judge(begin, echo, self.onset)
+        return pcm16(rest) if echo and self._linear.helps else frame

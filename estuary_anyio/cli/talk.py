@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from estuary_anyio.client import EstuaryClient
+from estuary_anyio.open_microphone import EchoHandling
 from estuary_anyio.voice_session import VoiceSession, VoiceSessionState
 from estuary_audio.devices import Direction, candidates, list_devices
 from estuary_audio.events import CaptureDropped, DeviceChanged
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 REFRESH: Final = 0.1
 """Seconds between two looks at the meters."""
 
+ECHO: Final = {
+    EchoHandling.CANCEL: "cancelled; speak whenever you like",
+    EchoHandling.SUPPRESS: "the microphone is shut while the character speaks, but for a loud you",
+    EchoHandling.OFF: "not handled; wear headphones",
+}
+
 END: Final = "\x04"
 """Ctrl-D."""
 
@@ -49,6 +56,7 @@ class TalkOptions:
     input_device: str | int | None = None
     output_device: str | int | None = None
     volume: float = 1.0
+    echo: str = "auto"
 
     @property
     def mode(self) -> VoiceMode:
@@ -118,6 +126,7 @@ class Talk:
             input_device=options.input_device,
             output_device=options.output_device,
             volume=options.volume,
+            echo=options.echo,
         )
         async with session:
             self._session = session
@@ -134,6 +143,7 @@ class Talk:
         microphone, loudspeaker = session.recorder.device, session.player.device
         names = (one.name if one is not None else "none" for one in (microphone, loudspeaker))
         self._captions.notice("connected; microphone: {}, loudspeaker: {}".format(*names))
+        self._captions.notice(f"echo: {ECHO[session.echo]}")
         ways = "Ctrl-C interrupts, twice ends"
         if self._options.push_to_talk:
             ways = f"hold the space bar to talk, or tap it; {ways}"

@@ -235,6 +235,7 @@ def test_a_conversation_in_a_pipe(backend: str) -> None:
             assert process.stderr.readline() == OFFLINE
             assert process.stderr.readline().startswith("it hears how long you speak (--stt-url")
             assert process.stderr.readline().startswith("connected; ")
+            assert process.stderr.readline() == "echo: cancelled; speak whenever you like\n"
             assert process.stderr.readline().startswith("Ctrl-C interrupts")
             with playing("mic", TALK):
                 heard = process.stdout.readline()

@@ -386,7 +386,8 @@ async def test_the_microphone_is_live(sound_card: Card) -> None:
                 if abs(samples(pieces[-1])).max() > 0.1:
                     break
                 assert time.monotonic() < began + 20
-        assert {len(piece) for piece in pieces} == {640}
+        # The first one begins when the frames of the echo canceller do.
+        assert {len(piece) for piece in pieces[1:]} == {640}
         await session.stop()
 
 

@@ -81,6 +81,14 @@ def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
     help="Of the loudspeaker.",
 )
 @click.option(
+    "--echo",
+    type=click.Choice(["auto", "cancel", "suppress", "off"]),
+    default="auto",
+    show_default=True,
+    help="How the character's voice is kept out of the microphone: removed (extra [livekit]), the "
+    "microphone shut meanwhile, or not at all, for headphones.",
+)
+@click.option(
     "--push-to-talk",
     is_flag=True,
     help="The space bar is a button: hold it while you talk, or tap it before and after. With "
@@ -112,6 +120,7 @@ def talk(
     input_device: str | int | None,
     output_device: str | int | None,
     volume: float,
+    echo: str,
     push_to_talk: bool,
     input_wav: Path | None,
     output_wav: Path | None,
@@ -132,7 +141,7 @@ def talk(
     from ..talk import TalkOptions
     from ..talk import talk as run_talk
 
-    options = TalkOptions(push_to_talk, input_device, output_device, volume)
+    options = TalkOptions(push_to_talk, input_device, output_device, volume, echo)
     return run_talk(place, backend, options)
 
 
@@ -146,6 +155,7 @@ def _check_ways(context: click.Context, files: bool) -> None:
             "input_device",
             "output_device",
             "volume",
+            "echo",
         )
     ):
         if context.get_parameter_source(name) is typed:
