@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from tests.timeline.theatre import text_session
 
@@ -84,8 +85,7 @@ def test_without_jinja2_it_says_what_to_install(ended: Ended, file: Path) -> Non
 
 
 def test_what_the_page_is_made_of_is_in_the_wheel(tmp_path: Path) -> None:
-    builder = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is missing")
-    (wheel,) = builder.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
     folder = ROOT / "estuary_anyio" / "timeline"
     wanted = {f"estuary_anyio/timeline/{one.name}" for one in folder.iterdir() if one.is_file()}
