@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import ClassVar
 
 from estuary_proto.events import Event, event
@@ -26,8 +25,11 @@ class BotAudio(RoomEvent):
     """
 
     NAME: ClassVar[str] = "room_audio"
-    pcm: bytes = field(repr=False)
+    pcm: bytes
     rate: int
+
+    def __repr__(self) -> str:
+        return f"BotAudio({len(self.pcm)} bytes, rate={self.rate})"
 
 
 @event

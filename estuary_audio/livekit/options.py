@@ -33,3 +33,4 @@ class RoomOptions:
     hears: Callable[[str], bool] | None = None
     connect_within: float = 10.0
     backlog: float = 2.0
+    single_connection: bool | None = None

@@ -53,7 +53,7 @@ class Room:
 
     @property
     def unsent(self) -> float:
-        """Seconds of sound given to `push_audio` that were not sent, as more waited than allowed."""
+        """Seconds of sound given to `push_audio` that were not sent, since too much waited."""
         return self._engine.unsent
 
     async def send_audio(self, pcm: bytes, at: float | None = None) -> None:
@@ -142,13 +142,16 @@ async def open_room(
     hears: Callable[[str], bool] | None = None,
     connect_within: float = 10.0,
     backlog: float = 2.0,
+    single_connection: bool | None = None,
 ) -> AsyncGenerator[Room]:
-    """Join the room of that `token` at `url` (ws, wss, http or https), publish a voice, hear others.
+    """Join the room of that `token` at `url` (ws, wss, http, https), publish a voice, hear others.
 
     `rate` is that of the sound we send, `hear_rate` of what is heard, in Hz. With `publish` a track
     is there, of a microphone, from the start, `muted` or not. `processing` says what is done to
     our sound before it is sent: None, nothing. `hears(identity)` chooses who is heard and told
     about: None, all others. `backlog` is how many seconds of sound may wait, each way.
+    `single_connection` asks for LiveKit's signalling v1, with one peer connection (True), or v0
+    with two (False); None leaves it to the package, and a server without v1 gets v0.
 
     In the block the room is joined and the track published; at its end, however it ends, the room
     is left and everything released: tasks, tracks, sockets, and on trio the thread that LiveKit
@@ -159,10 +162,20 @@ async def open_room(
     when there is no server or the room cannot be joined.
     """
     options = RoomOptions(
-        url, token, rate, hear_rate, publish, muted, processing, hears, connect_within, backlog
+        url,
+        token,
+        rate=rate,
+        hear_rate=hear_rate,
+        publish=publish,
+        muted=muted,
+        processing=processing,
+        hears=hears,
+        connect_within=connect_within,
+        backlog=backlog,
+        single_connection=single_connection,
     )
     mailbox = Mailbox(backlog)
-    engine = Engine(options, mailbox.put)
+    engine = Engine(options, mailbox)
     async with at_home() as home:
         try:
             await home.call(engine.open)

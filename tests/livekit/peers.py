@@ -87,6 +87,7 @@ class Peer:
         self._free = asyncio.Event()  # No offer of ours is under way.
         self._free.set()
         self._offers = 0
+        self._early: list[Any] = []  # Candidates that came before what they belong to.
 
     async def trickle(self, candidate: str) -> None:
         """A candidate of the client's."""
@@ -96,7 +97,15 @@ class Peer:
         found = candidate_from_sdp(parts["candidate"].removeprefix("candidate:"))
         found.sdpMid = parts.get("sdpMid")
         found.sdpMLineIndex = parts.get("sdpMLineIndex")
-        await self.pc.addIceCandidate(found)
+        if self.pc.remoteDescription is None:
+            self._early.append(found)
+        else:
+            await self.pc.addIceCandidate(found)
+
+    async def _described(self, sdp: str, kind: str) -> None:
+        await self.pc.setRemoteDescription(RTCSessionDescription(sdp, kind))
+        while self._early:
+            await self.pc.addIceCandidate(self._early.pop())
 
     async def close(self) -> None:
         """Hang up."""
@@ -127,14 +136,14 @@ class Peer:
 
     async def answered(self, answer: Any) -> None:
         """The client's answer to our offer."""
-        await self.pc.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+        await self._described(answer.sdp, "answer")
         self._free.set()
 
     # The client offers: what it publishes and, with one connection, sections for us to send in.
 
     async def answer(self, offer: Any, forwards: list[Forward]) -> tuple[Any, list[Forward]]:
         """Our answer, and what found no section to be sent in."""
-        await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+        await self._described(offer.sdp, "offer")
         for media in SessionDescription.parse(offer.sdp).media:
             for transceiver in self.pc.getTransceivers():
                 if transceiver.mid == media.rtp.muxId and media.msid and transceiver.receiver.track:
@@ -157,7 +166,7 @@ class Peer:
                 transceiver.sender.replaceTrack(forward)
                 _name(transceiver.sender, forward)
                 sent[id(forward)] = transceiver.mid
-            mids[sent[id(forward)]] = forward.track
+            mids[str(sent[id(forward)])] = forward.track
         await self.pc.setLocalDescription(await self.pc.createAnswer())
         answer = rtc.SessionDescription(
             type="answer", sdp=self.pc.localDescription.sdp, id=offer.id, mid_to_track_id=mids
