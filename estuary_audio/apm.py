@@ -31,8 +31,7 @@ def livekit(name: str, purpose: str = "removing echo") -> Any:
         # Its native library is looked for on import, and missing that is no ImportError.
         problem = f"the package livekit cannot be used ({error})"
     raise EstuaryError(
-        f"{purpose} needs the extra [livekit], and {problem}: "
-        "pip install 'estuary-anyio[livekit]'",
+        f"{purpose} needs the extra [livekit], and {problem}: pip install 'estuary-anyio[livekit]'",
         ErrorCode.LIVEKIT_UNAVAILABLE,
         {"missing": "livekit", "extra": "livekit"},
     )

@@ -21,6 +21,12 @@ server ends while somebody is heard there (livekit 1.2.0)."""
 BEHIND = 0.1
 """Seconds by which a loop that was busy may be late and still catch up."""
 
+LATE = 0.04
+"""Seconds without sound after which a pause has begun."""
+
+QUIET = 20
+"""Frames of silence at the beginning of a pause: who hears would go on with the last sound."""
+
 SLICE = 0.1
 """Seconds of a long sound that are taken at once."""
 
@@ -43,6 +49,7 @@ class Speaking:
         self._more = asyncio.Event()
         self._less = asyncio.Event()
         self._idle = True
+        self._due = 0.0
         self._writer: asyncio.Task[None] | None = None
 
     async def publish(self, participant: Any) -> None:
@@ -133,28 +140,37 @@ class Speaking:
         await self._less.wait()
 
     async def _write(self) -> None:
-        rate = self._outgoing.native
-        samples = round(FRAME * rate)
-        clock = asyncio.get_running_loop().time
-        due = clock()
+        quiet = bytes(round(FRAME * self._outgoing.native) * WIDTH)
         while True:
-            self._more.clear()
             while (frame := self._outgoing.take()) is not None:
                 self._idle = False
-                due = max(due, clock() - BEHIND)
-                if (early := due - clock()) > 0:
-                    await asyncio.sleep(early)
-                if not self.muted:
-                    await self._source.capture_frame(self._rtc.AudioFrame(frame, rate, 1, samples))
-                due += FRAME
-                self._less.set()
-            if (early := due - clock()) > 0:
-                await asyncio.sleep(early)
-            if self._outgoing.waiting:
-                continue
+                await self._send(frame)
             self._idle = True
             self._less.set()
-            await self._more.wait()
+            self._more.clear()
+            try:
+                # The next may only be late.
+                async with asyncio.timeout(LATE):
+                    await self._more.wait()
+                continue
+            except TimeoutError:
+                pass
+            for _ in range(QUIET):
+                if self._outgoing.waiting:
+                    break
+                await self._send(quiet)
+            else:
+                await self._more.wait()
+
+    async def _send(self, frame: bytes) -> None:
+        """A frame, when its time has come; returns when that of the next has."""
+        clock = asyncio.get_running_loop().time
+        self._due = max(self._due, clock() - BEHIND) + FRAME
+        rate, samples = self._outgoing.native, len(frame) // WIDTH
+        await self._source.capture_frame(self._rtc.AudioFrame(frame, rate, 1, samples))
+        self._less.set()
+        if (early := self._due - clock()) > 0:
+            await asyncio.sleep(early)
 
 
 def _canceller(rate: int, processing: Processing | None) -> EchoCanceller | None:

@@ -237,7 +237,6 @@ async def warm(stage: Stage) -> None:
     async with stage.joined("user") as user, stage.joined("bot") as bot:
         await user.room.until_heard()
         await user.room.send_audio(tone(440, 0.1, 16000))
-        await user.room.flush()
         await bot.seconds(0.1, 24000)
 
 
