@@ -37,6 +37,7 @@ SECRET_KEYS: Final = {
 _KEYS = frozenset(SECRET_KEYS)
 # A frame that was cut off may end within the secret.
 _KEYED = re.compile(rf'"({"|".join(SECRET_KEYS)})"(\s*:\s*)"((?:[^"\\]|\\.)+)("|\\?\Z)', re.DOTALL)
+_LONG: Final = 512
 _BROKEN = "\\x"
 _NUMBER = re.compile(r"[-+.\deE]*")
 
@@ -83,10 +84,17 @@ class Mask:
 
     def frame(self, text: str) -> str:
         """A frame of the wire, its secrets replaced."""
-        # Cutting a long text at its few quotes is far faster than a search through all of it.
-        if not _KEYS.isdisjoint(text.split('"')):
+        if len(text) > _LONG:
+            # Cutting a long text at its few quotes is far faster than a search through all of it.
+            keyed = not _KEYS.isdisjoint(text.split('"'))
+        else:
+            keyed = 'oken"' in text or 'ey"' in text
+        if keyed:
             text = _KEYED.sub(self._keyed, text)
-        return self.text(text)
+        for needle in self._inner:
+            if needle in text:
+                return self.text(text)
+        return text
 
     def _keyed(self, match: re.Match[str]) -> str:
         key, colon, raw, end = match.groups()
@@ -113,7 +121,10 @@ class Mask:
 
     def shows_in(self, line: str) -> bool:
         """Whether a line holds a known secret, in whatever spelling."""
-        return any(probe in line for probe in self._probes)
+        for probe in self._probes:
+            if probe in line:
+                return True
+        return False
 
     def clean(self, value: Any) -> Any:
         """A JSON value with the known secrets in its texts and keys replaced."""

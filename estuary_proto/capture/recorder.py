@@ -30,7 +30,7 @@ from ..errors import LocalProtocolError
 from ..life import Life
 from ..version import __version__
 from ..voice import check_pcm
-from .forms import ODD, dumps, error_form, form, message_form, quoted
+from .forms import ODD, dumps, error_form, form, message_form, quoted, written
 from .masking import Mask
 
 if TYPE_CHECKING:
@@ -156,11 +156,16 @@ class Recorder:
     def next_event(self) -> Any:
         """See `Client.next_event`."""
         event = self._client.next_event()
-        if event is not None:
+        if event is None:
+            if not self._drained:
+                self._write(self._stamp + ',"pull":"event","got":null}\n')
+                self._drained = True
+            return None
+        got = written(event)
+        if got is None or self._mask.shows_in(got):
             self._line(self._stamp, {"pull": "event", "got": form(event, self._mask)})
-        elif not self._drained:
-            self._write(f'{self._stamp},"pull":"event","got":null}}\n')
-            self._drained = True
+        else:
+            self._write(f'{self._stamp},"pull":"event","got":{got}}}\n')
         return event
 
     def next_frame(self, link: int, *, batch: bool = False) -> str | bytes | HangUp | None:

@@ -6,6 +6,8 @@ voice           200 sessions, 5 bot_voice a second each (200 ms, 6400 bytes of P
 voice-burst     one session, bot_voice as fast as the socket takes them
 upstream        100 sessions, 50 send_audio a second each (20 ms, 640 bytes of PCM)
 upstream-burst  one session, send_audio of 4800 bytes, one after the other
+capture         as paced, ours alone: each session without a capture file, and with one
+capture-voice   as voice, likewise
 imports         CPU time of importing the package in a fresh interpreter
 
 Upstream, "delay" runs from when a chunk is due until the server has it, and the last byte ends the
@@ -28,16 +30,26 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .cases import CASES
-from .clients import FLAVOURS, PACKAGES
+from .clients import CAPTURED, FLAVOURS, PACKAGES
 from .runner import Figures, Load, MeasurementError, import_cost, machine, measure, medians
 
 LONGEST = 30.0  # s; the server sends no pings, and clients give up 45 s after the opening
 HINT = 'estuary-sdk is missing, ours alone is measured: pip install "estuary-sdk==0.8.0"'
 
 
-def wanted(only: str) -> list[str]:
+def wanted(only: str, captured: bool) -> list[str]:
     """The flavours asked for, less those whose library or loop is not installed."""
     names = [name for name in FLAVOURS if any(part in name for part in only.split(","))]
+    if captured:
+        ours = [name for name in names if name.startswith("ours")]
+        return [name + more for name in installed(ours) for more in ("", CAPTURED)]
+    if find_spec(PACKAGES["sdk"]) is None:
+        print(HINT, file=sys.stderr)
+    return installed(names)
+
+
+def installed(names: list[str]) -> list[str]:
+    """Those that can be measured here."""
     kept = []
     for name in names:
         library, _, loop = name.partition("-")
@@ -45,8 +57,6 @@ def wanted(only: str) -> list[str]:
             kept.append(name)
         else:
             print(f"{name}: not installed, left out", file=sys.stderr)
-    if find_spec(PACKAGES["sdk"]) is None:
-        print(HINT, file=sys.stderr)
     return kept
 
 
@@ -110,6 +120,17 @@ def table(results: dict[str, Figures]) -> str:
     return "\n".join(lines)
 
 
+def costs_of_captures(results: dict[str, Figures]) -> str:
+    """What a capture costs beside the same without one."""
+    lines = []
+    for name, one in results.items():
+        base = results.get(name.removesuffix(CAPTURED))
+        if name.endswith(CAPTURED) and base:
+            more = one["total"] - base["total"]
+            lines.append(f"{name}: {more:+.1f} us an event, {more / base['total']:+.1%}\n")
+    return "".join(lines)
+
+
 def imports(rounds: int) -> dict[str, float]:
     """Print and return the cost of importing each package, in seconds of CPU."""
     costs = {}
@@ -168,7 +189,8 @@ def main() -> None:
         report["seconds"] = imports(max(options.rounds, 11))
     else:
         load = asked(options)
-        rounds = run_rounds(wanted(options.only), load, options.rounds)
+        flavours = wanted(options.only, CASES[options.bench].captured)
+        rounds = run_rounds(flavours, load, options.rounds)
         results = {name: medians(each) for name, each in rounds.items() if each}
         shape = f"{load.sessions} sessions, {load.events} events each"
         shape += f", {load.rate:g} a second each" if load.rate else ", as fast as they come"
@@ -176,6 +198,7 @@ def main() -> None:
         what = CASES[options.bench].what
         print(f"\nCPU us per {what}, medians of {options.rounds}: {shape}")
         print(table(results) if results else "nothing measured")
+        print(costs_of_captures(results), end="")
         report |= {"medians": results, "rounds": rounds}
     print(f"{where}\n{command}")
     if options.json:
