@@ -66,6 +66,7 @@ class Recorder:
         seed: int = 0,
         path: str = "/socket.io/",
         started: str | None = None,
+        audio: bool = True,
     ) -> None:
         self._client = Client(config, seed=seed, path=path)
         self._write = write
@@ -200,7 +201,13 @@ class Recorder:
             entry = {"in": "receive", "link": link, "frame": form(frame, self._mask)}
             self._told(now, entry, lambda: self._client.receive(link, frame, now=now))
             return
-        stamp = self._time(now)
+        # What comes is most of a capture, so that nothing is called here that need not be.
+        base = self._base
+        if base is None or type(now) is not float or base + (since := now - base) != now:
+            stamp = self._time(now)
+        else:
+            self._drained = False
+            stamp = self._stamp = f'{{"t":{since!r}'
         text = quoted(self._mask.frame(frame))
         try:
             self._client.receive(link, frame, now=now)
