@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from estuary_proto.capture import Recorder
 
+from .backends import current_backend
+
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from io import FileIO
 
     from estuary_proto.config import EstuaryConfig
+    from estuary_proto.rest.http import HttpRequest
 
 logger: logging.Logger = logging.getLogger("estuary_anyio")
 
@@ -55,6 +58,27 @@ class CaptureFile:
         self.core: Recorder = Recorder(
             config, write, seed=seed, path=path, started=started, audio=audio
         )
+
+    def sent(self, request: HttpRequest, secrets: Iterable[str]) -> int:
+        """A REST request is on its way; returns its number. `secrets` may stand in it."""
+        return self.core.rest.sent(request, now=current_backend().clock(), secrets=secrets)
+
+    def answered(
+        self,
+        call: int,
+        status: int,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        whole: bool,
+    ) -> None:
+        """Its answer has come, as far as anybody listened."""
+        now = current_backend().clock()
+        self.core.rest.answered(call, status, headers, body, now=now, whole=whole)
+
+    def failed(self, call: int, reason: str) -> None:
+        """It got no answer."""
+        self.core.rest.failed(call, reason, now=current_backend().clock())
 
     def close(self) -> None:
         """The session is over for now: all lines are in the file."""

@@ -5,9 +5,10 @@ an enum as its value, an error with message, code and details, long hidden texts
 frames hold anyway) as length and checksum. Inputs come back exactly: messages as wire name and
 fields, so that a core meets the same values, the caller's mistakes included.
 
-`«bytes»` stands for bytes as base64, `«int»` for a number too long for JSON in hexadecimal,
-`«pairs»` for a dict with keys that are not text, and `«odd»` for a value of which only the name of
-its type is kept: enough to raise the same error again.
+`«bytes»` stands for bytes as base64, `«pcm»` for those that were left out (see `hushing`),
+`«int»` for a number too long for JSON in hexadecimal, `«pairs»` for a dict with keys that are not
+text, and `«odd»` for a value of which only the name of its type is kept: enough to raise the same
+error again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..messages import UnknownEvent, class_of
 from ..models.base import Model
 from ..models.pcm import decode_pcm, encode_pcm
 from ..states import Role
+from .hushing import BYTES, PCM, silence
 from .masking import SECRET_KEYS
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from .masking import Mask
 
-BYTES: Final = "«bytes»"
 INT: Final = "«int»"
 PAIRS: Final = "«pairs»"
 ODD: Final = "«odd»"
@@ -313,6 +314,8 @@ def value_of(data: Any) -> Any:
     if len(data) == 1:
         if isinstance(encoded := data.get(BYTES), str):
             return decode_pcm(encoded)
+        if isinstance(stands := data.get(PCM), str):
+            return decode_pcm(silence(stands))
         if isinstance(digits := data.get(INT), str):
             return int(digits, 16)
         if isinstance(pairs := data.get(PAIRS), list):

@@ -30,6 +30,12 @@ SECRET_KEYS: Final = {
     "clientToken": "client_token",
     "livekit_token": "livekit_token",
     "livekitToken": "livekit_token",
+    "session_token": "session_token",
+    "sessionToken": "session_token",
+    "share_url": "share_url",
+    "shareUrl": "share_url",
+    "anchor_url": "share_url",
+    "anchorUrl": "share_url",
     "token": "token",
 }
 """Every spelling of a secret on the wire -> the name in its placeholder."""
@@ -88,7 +94,7 @@ class Mask:
             # Cutting a long text at its few quotes is far faster than a search through all of it.
             keyed = not _KEYS.isdisjoint(text.split('"'))
         else:
-            keyed = 'oken"' in text or 'ey"' in text
+            keyed = 'oken"' in text or 'ey"' in text or 'rl"' in text
         if keyed:
             text = _KEYED.sub(self._keyed, text)
         for needle in self._inner:
