@@ -112,7 +112,7 @@ class _LineFile:
             lines = self._lines
             count = len(lines)
             data = "".join(lines[:count]).encode()
-            if not self._broken:
+            if data and not self._broken:
                 try:
                     self._put(data)
                 except OSError as error:

@@ -61,6 +61,7 @@ class Recorder:
     are the client's; `started` is the wall-clock time as text, for people (nobody reads a clock
     here). Secrets are replaced by placeholders; the token provider leaves no trace but that there
     is one. Without `audio`, length and hash stand for every sound. `rest` takes REST calls.
+    `source` names what the session was imported from.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Recorder:
         path: str = "/socket.io/",
         started: str | None = None,
         audio: bool = True,
+        source: str | None = None,
     ) -> None:
         self._client = Client(config, seed=seed, path=path)
         self._write = write
@@ -83,9 +85,11 @@ class Recorder:
         # The links (0: the commands) whose last pull gave something.
         self._giving: set[int] = set()
         self._drained = False
-        self._put_header(config, seed, path, started)
+        self._put_header(config, seed, path, {"started": started, "source": source})
 
-    def _put_header(self, config: EstuaryConfig, seed: int, path: str, started: str | None) -> None:
+    def _put_header(
+        self, config: EstuaryConfig, seed: int, path: str, origin: dict[str, str | None]
+    ) -> None:
         shown = {
             part.name: form(getattr(config, part.name), self._mask)
             for part in fields(config)
@@ -98,8 +102,8 @@ class Recorder:
             "asks_credential": config.token_provider is not None,
             "seed": seed,
             "path": path,
-            "started": started,
             "audio": self._audio,
+            **origin,
         }
         self._write(dumps(self._mask.clean(header)) + "\n")
 
