@@ -128,9 +128,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         else:
             from .capture import CaptureFile
 
-            self._capture = CaptureFile(
-                config, capture, seed=seed, path=path, audio=capture_audio
-            )
+            self._capture = CaptureFile(config, capture, seed=seed, path=path, audio=capture_audio)
             self._core = self._capture.core
         self._prepare_rest(
             http_client=http_client,

@@ -8,6 +8,7 @@ import click
 
 from estuary_proto.version import __version__
 
+from .commands.captures import capture, replay
 from .commands.hardware import devices
 from .commands.serving import gateway
 from .commands.talking import chat, demo, talk
@@ -43,5 +44,5 @@ def estuary() -> None:
     """Conversations with AI characters: a local server, a chat, a demonstration."""
 
 
-for _command in (gateway, chat, demo, talk, devices):
+for _command in (gateway, chat, demo, talk, devices, replay, capture):
     estuary.add_command(_command)

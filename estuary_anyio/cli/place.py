@@ -14,6 +14,8 @@ from .exits import Exit, Stop, need
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from estuary_anyio.client import EstuaryClient
+
 DEFAULT_PLAYER: Final = "me"
 
 MEMORY: Final = ":memory:"
@@ -32,6 +34,9 @@ class Place:
     player: str | None = None
     data: Path | None = None
     """Where an embedded gateway keeps what it knows; None is in memory."""
+    capture: Path | None = None
+    """Where the session is written down, if anywhere."""
+    capture_audio: bool = True
 
     @property
     def embedded(self) -> bool:
@@ -58,6 +63,16 @@ class Place:
             mind = ServerConfig(characters={wanted: Character("Wren")})
         async with serve_gateway(server=mind, data=self.data) as gateway:
             yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
+
+    def client(self, config: EstuaryConfig) -> EstuaryClient:
+        """The client for this place. Raises Stop when its capture cannot be written."""
+        from estuary_anyio.client import EstuaryClient
+
+        try:
+            return EstuaryClient(config, capture=self.capture, capture_audio=self.capture_audio)
+        except OSError as error:
+            problem = error.strerror or error
+            raise Stop(f"--capture {self.capture}: {problem}", Exit.USAGE) from None
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:
         from estuary_anyio.gateway.serve import is_loopback

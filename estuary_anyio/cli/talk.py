@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from estuary_anyio.client import EstuaryClient
 from estuary_anyio.voice_session import VoiceSession, VoiceSessionState
 from estuary_audio.devices import Direction, candidates, list_devices
 from estuary_audio.events import CaptureDropped, DeviceChanged
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from estuary_anyio.client import EstuaryClient
     from estuary_audio import SoundEvent
 
     from .place import Place
@@ -91,7 +91,7 @@ class Talk:
             self._screen.notice(
                 "no URL: this is the offline character, inside this program (--url: others)"
             )
-        async with self._place.open() as config, EstuaryClient(config) as client:
+        async with self._place.open() as config, self._place.client(config) as client:
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)
             with scope:
