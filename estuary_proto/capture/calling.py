@@ -51,29 +51,39 @@ async def _no_credential() -> None:
 
 def recorder_of(header: Entry, write: Callable[[str], object]) -> Recorder:
     """A recorder around a client as the header describes it; it writes its own header at once."""
-    data = header.data
-    config, seed, path = data.get("config"), data.get("seed", 0), data.get("path", "/socket.io/")
-    if not isinstance(config, dict) or not isinstance(seed, int) or not isinstance(path, str):
-        raise bad_line(header.line, "the header lacks a configuration, or its seed or path is odd")
+    seed, path = header.data.get("seed", 0), header.data.get("path", "/socket.io/")
+    if not isinstance(seed, int) or not isinstance(path, str):
+        raise bad_line(header.line, "the header's seed or path is odd")
+    settings = config_of(header)
     try:
-        settings = _config(config, bool(data.get("asks_credential")))
         return Recorder(settings, write, seed=seed, path=path, audio=has_audio(header))
     except (EstuaryError, TypeError) as error:
         raise bad_line(header.line, f"its configuration does not stand: {error}") from None
 
 
-def _config(data: dict[str, Any], asks_credential: bool) -> EstuaryConfig:
+def config_of(header: Entry, **changes: Any) -> EstuaryConfig:
+    """The configuration that a capture was made with, as far as this version has settings for it.
+
+    Secrets are placeholders. `changes` win. Raises EstuaryError, naming the line, for an odd one.
+    """
+    data = header.data.get("config")
+    if not isinstance(data, dict):
+        raise bad_line(header.line, "the header lacks a configuration")
     settings = _known(EstuaryConfig, data)
-    if isinstance(capabilities := settings.get("capabilities"), dict):
-        settings["capabilities"] = SessionCapabilities(**_known(SessionCapabilities, capabilities))
-    if isinstance(retry := settings.get("retry"), dict):
-        known = _known(RetryConfig, retry)
-        if isinstance(statuses := known.get("retry_on_status"), list):
-            known["retry_on_status"] = tuple(statuses)
-        settings["retry"] = RetryConfig(**known)
-    if asks_credential:
+    if header.data.get("asks_credential"):
         settings["token_provider"] = _no_credential
-    return EstuaryConfig(**settings)
+    settings |= changes
+    try:
+        if isinstance(able := settings.get("capabilities"), dict):
+            settings["capabilities"] = SessionCapabilities(**_known(SessionCapabilities, able))
+        if isinstance(retry := settings.get("retry"), dict):
+            known = _known(RetryConfig, retry)
+            if isinstance(statuses := known.get("retry_on_status"), list):
+                known["retry_on_status"] = tuple(statuses)
+            settings["retry"] = RetryConfig(**known)
+        return EstuaryConfig(**settings)
+    except (EstuaryError, TypeError) as error:
+        raise bad_line(header.line, f"its configuration does not stand: {error}") from None
 
 
 def _known(cls: Any, data: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +14,7 @@ from ..errors import ErrorCode, EstuaryError, RemoteProtocolError
 from ..jsontext import loads
 from ..states import Role
 from ..timers import Timer
+from .frames import ack_id_of, content_of, kind_of, with_ack_id
 from .har_reading import bad_har, sockets_in
 from .masking import Mask
 from .recorder import Recorder
@@ -27,9 +26,8 @@ ACK_WITHIN: Final = 10.0
 """Seconds that an answer may take where the other client wanted one."""
 
 _CONNECT: Final = "40/sdk,"
+_ACKS: Final = ("43", "46")
 _LEAVING: Final = ("41/sdk,", "41", "1")
-_ACK: Final = re.compile(r"(4[36](?:\d+-)?/sdk,)(\d{1,18})(?=\[)")
-_EVENT: Final = re.compile(r"4[25](?:\d+-)?/sdk,(\d{1,18})?(?=\[)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +182,9 @@ class _Retelling:
             self._settle()
 
     def _hear(self, data: str | bytes, now: float) -> None:
-        if isinstance(data, str):
-            data = _ACK.sub(lambda match: match[1] + self._acks.get(match[2], match[2]), data)
+        if isinstance(data, str) and data[:2] in _ACKS:
+            number = ack_id_of(data)
+            data = with_ack_id(data, self._acks.get(number, number))
         self._core.receive(self._core.link, data, now=now)
 
     def _say(self, message: Message, now: float) -> None:
@@ -225,9 +224,8 @@ class _Retelling:
         self._core.submit(message, now=now, ack_within=within)
         self._settle()
         for frame in self._said[before:]:
-            match = _EVENT.match(frame)
-            if packet.id is not None and match is not None and match[1]:
-                self._acks[str(packet.id)] = match[1]
+            if packet.id is not None and (number := ack_id_of(frame)):
+                self._acks[str(packet.id)] = number
 
     def _settle(self) -> None:
         core = self._core
@@ -245,39 +243,18 @@ class _Retelling:
 
     def _compare(self) -> None:
         """Which frames of theirs are not as ours: the same ones, in whatever order."""
-        ours = [_plain(frame) for frame in self._said]
+        ours = [content_of(frame) for frame in self._said]
         for frame in self._theirs:
-            plain = _plain(frame)
+            plain = content_of(frame)
             if plain in ours:
                 del self._said[ours.index(plain)]
                 ours.remove(plain)
                 continue
-            head = _head(frame)
-            like = next((one for one in self._said if _head(one) == head), "")
+            head = kind_of(frame)
+            like = next((one for one in self._said if kind_of(one) == head), "")
             if like:
                 del ours[self._said.index(like)]
                 self._said.remove(like)
             self._unlike.append((self._mask.frame(frame), self._mask.frame(like)))
         self._theirs.clear()
         self._said.clear()
-
-
-def _head(frame: str) -> str:
-    """What kind of frame it is: its type, and the name of its event."""
-    match = _EVENT.match(frame)
-    if match is None:
-        return frame[:2]
-    return "42" + frame[match.end() :].split(",", 1)[0].rstrip("]")
-
-
-def _plain(frame: str) -> Any:
-    """A frame without the number of its ack, and without the spelling of its JSON."""
-    head = frame.find("/sdk,")
-    match = _EVENT.match(frame)
-    begin = match.end() if match is not None else head + len("/sdk,")
-    if head < 0 or begin >= len(frame):
-        return frame.removesuffix(",")
-    try:
-        return frame[:2], json.dumps(json.loads(frame[begin:]), sort_keys=True)
-    except (ValueError, RecursionError):
-        return frame
