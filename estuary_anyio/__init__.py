@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from estuary_anyio.receipt import (
         Receipt,
     )
+    from estuary_anyio.rehearsing import (
+        ReplayClient,
+        ReplayServer,
+    )
     from estuary_anyio.reply import (
         Reply,
     )
@@ -182,6 +186,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.reply": ("Reply",),
     "estuary_anyio.streams": ("EventStream",),
     "estuary_anyio.script": ("Script",),
+    "estuary_anyio.rehearsing": ("ReplayClient", "ReplayServer"),
     "estuary_anyio.voice_session": ("VoiceSession", "VoiceSessionState"),
     "estuary_anyio.voices": ("ReplyVoice",),
     "estuary_proto.playback": ("PlaybackState",),
@@ -398,6 +403,8 @@ __all__ = [
     "RateLimited",
     "Receipt",
     "Reconnecting",
+    "ReplayClient",
+    "ReplayServer",
     "Reply",
     "ReplyEnd",
     "ReplyInterrupted",

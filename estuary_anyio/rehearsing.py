@@ -135,13 +135,16 @@ class ReplayServer:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool | None:
+    ) -> None:
         tasks, self._tasks = self._tasks, None
         assert tasks is not None
         tasks.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True):
-            await self._listener.aclose()
-        return await tasks.__aexit__(kind, error, trace)
+        try:
+            # What the caller raised leaves as itself, never in a group of ours.
+            await tasks.__aexit__(None, None, None)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._listener.aclose()
 
     @property
     def url(self) -> str:
