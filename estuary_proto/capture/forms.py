@@ -196,17 +196,14 @@ class _Writers(dict[type, "Callable[[Any], str]"]):
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
         made: Callable[[Any], str]
-        if issubclass(kind, Enum) and issubclass(kind, str):
-            made = self._enum
+        if issubclass(kind, Enum):
+            made = {one: dumps(one.value) for one in kind}.__getitem__
         elif hasattr(kind, "__dataclass_fields__") and not issubclass(kind, BaseException):
             made = self._fields(kind)
         else:
             raise KeyError(kind)
         self[kind] = made
         return made
-
-    def _enum(self, value: Any) -> str:
-        return encode_basestring(value.value)
 
     def _fields(self, kind: type) -> Callable[[Any], str]:
         rows = _rows_of(kind)
