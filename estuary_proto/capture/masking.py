@@ -8,6 +8,9 @@ lead to one:
 2. What it is: a secret of at least `MIN_LENGTH` characters is replaced wherever it turns up again,
    as plain text or as JSON writes it. Shorter ones, and those that might be a JSON number, would
    tear holes into innocent words, and are left to the first way.
+
+A secret that somebody tells a character, and that comes back in pieces, a few letters a time, is
+not known by its pieces: that is a conversation about it.
 """
 
 from __future__ import annotations
