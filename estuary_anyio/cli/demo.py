@@ -71,6 +71,13 @@ def run_demo(
         word_interval=WORD_INTERVAL,
         script=Script.read([demo_voice.FAR_AWAY, *rules]),
     )
+    if capture is not None:
+        # That it cannot be written is better known before than after.
+        try:
+            capture.open("w").close()
+        except OSError as error:
+            problem = error.strerror or error
+            raise Stop(f"--capture {capture}: {problem}", Exit.USAGE) from None
     demo = Demo(Screen(), backend, sound, server, brain, capture)
     status = run(demo.run, backend, demo.signalled)
     if capture is not None:
@@ -113,7 +120,7 @@ class Demo:
                 mic_sample_rate=self._sound.rate,
                 reconnect_delay=0.5,
             )
-            async with self._client(config) as client:
+            async with EstuaryClient(config, capture=self._capture or self.lines.append) as client:
                 stage = Stage(self.screen, client, gateway, self._sound)
                 with scope:
                     for number, (title, step) in enumerate(STEPS, 1):
@@ -125,13 +132,6 @@ class Demo:
         took = anyio.current_time() - began
         self.screen.say(f"\nall {last} steps passed, in {took:.1f} s", "bold green")
         return Exit.DONE
-
-    def _client(self, config: EstuaryConfig) -> EstuaryClient:
-        try:
-            return EstuaryClient(config, capture=self._capture or self.lines.append)
-        except OSError as error:
-            problem = error.strerror or error
-            raise Stop(f"--capture {self._capture}: {problem}", Exit.USAGE) from None
 
     def signalled(self, number: signal.Signals) -> int:
         """Ctrl-C ends the demonstration."""
