@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from estuary_anyio.receipt import (
         Receipt,
     )
+    from estuary_anyio.rehearsing import (
+        ReplayClient,
+        ReplayServer,
+    )
     from estuary_anyio.reply import (
         Reply,
     )
@@ -186,6 +190,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.streams": ("EventStream",),
     "estuary_anyio.script": ("Script",),
     "estuary_anyio.open_microphone": ("EchoHandling",),
+    "estuary_anyio.rehearsing": ("ReplayClient", "ReplayServer"),
     "estuary_anyio.voice_session": ("VoiceSession", "VoiceSessionState"),
     "estuary_anyio.voices": ("ReplyVoice",),
     "estuary_proto.playback": ("PlaybackState",),
@@ -403,6 +408,8 @@ __all__ = [
     "RateLimited",
     "Receipt",
     "Reconnecting",
+    "ReplayClient",
+    "ReplayServer",
     "Reply",
     "ReplyEnd",
     "ReplyInterrupted",

@@ -92,6 +92,11 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
 
     Works on asyncio and on trio. On asyncio it may also be used bare: `await client.connect()` and,
     at the end, `await client.disconnect()`. All methods belong to the event loop's own thread.
+
+    `capture` is a file, or a function for its lines, that everything of the core and every REST
+    call is written to, without secrets (`estuary_proto.capture`), and without `capture_audio` with
+    length and hash in place of every sound. Opening the file raises OSError; trouble later on is
+    logged once and leaves the conversation alone.
     """
 
     def __init__(
@@ -104,6 +109,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         path: str = "/socket.io/",
         http_client: httpx.AsyncClient | None = None,
         capture: str | os.PathLike[str] | Callable[[str], None] | None = None,
+        capture_audio: bool = True,
     ) -> None:
         if not isinstance(config, EstuaryConfig):
             raise TypeError(f"config is {type(config).__name__}, not EstuaryConfig")
@@ -115,9 +121,6 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         if proxy:
             parse_proxy(proxy)
         self._headers = tuple((headers or {}).items())
-        self._prepare_rest(
-            http_client=http_client, headers=self._headers, tls=ssl_context, proxy=proxy
-        )
         self._capture: CaptureFile | None = None
         seed = secrets.randbits(32)
         if capture is None:
@@ -125,8 +128,15 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         else:
             from .capture import CaptureFile
 
-            self._capture = CaptureFile(config, capture, seed=seed, path=path)
+            self._capture = CaptureFile(config, capture, seed=seed, path=path, audio=capture_audio)
             self._core = self._capture.core
+        self._prepare_rest(
+            http_client=http_client,
+            headers=self._headers,
+            tls=ssl_context,
+            proxy=proxy,
+            tape=self._capture,
+        )
         self._listeners = Listeners(self._start_listener)
         self._receipts: dict[int, Receipt] = {}
         self._replies: dict[int, Reply] = {}
@@ -214,6 +224,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
 
     def _forget(self) -> None:
         self._pump = None
+        self._close_capture()
+
+    def _close_capture(self) -> None:
         if self._capture is not None:
             self._capture.close()
 
@@ -345,7 +358,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         is then not waited for.
         """
         if self._pump is None:
-            return await self._close_rest()
+            await self._close_rest()
+            self._close_capture()
+            return
         try:
             await self._leave()
         except BaseException:

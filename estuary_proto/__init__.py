@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     )
     from estuary_proto.capture import (
         Recorder,
+        from_har,
         replay,
+        to_har,
     )
     from estuary_proto.client import (
         Client,
@@ -149,7 +151,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_proto.messages": ("UnknownEvent",),
     "estuary_proto.capture": (
         "Recorder",
+        "from_har",
         "replay",
+        "to_har",
     ),
     "estuary_proto.version": ("__version__",),
 }
@@ -202,7 +206,9 @@ __all__ = [
     "WebSocketLink",
     "Writable",
     "__version__",
+    "from_har",
     "replay",
+    "to_har",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,10 @@ PROGRAMS = [
     code for language, code in BLOCKS if language == "python" and "VoiceSession(" not in code
 ]
 """All but those that need a sound card: tests/audio/test_audio_examples.py."""
-COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
+SHELL = [code for language, code in BLOCKS if language == "sh"]
+BUG = next(code.splitlines() for code in SHELL if "capture test" in code)
+"""Commands that build on each other."""
+COMMANDS = [line for code in SHELL for line in code.splitlines() if line not in BUG]
 
 BY_CI = ("estuary demo", "-m pytest")
 """Commands that `.ci/run` reads from the README and runs as they stand."""
@@ -72,6 +76,28 @@ def test_command(command: str, gateway: dict[str, str], tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_a_bug_becomes_a_failing_test(gateway: dict[str, str], tmp_path: Path) -> None:
+    """The README's three commands: the last one fails, and says where."""
+    statuses, said = [], ""
+    for command in BUG:
+        script, *arguments = shlex.split(command)
+        module = {".venv/bin/estuary": "estuary_anyio", ".venv/bin/pytest": "pytest"}[script]
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **gateway, "PYTHONPATH": str(README.parent)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        statuses.append(done.returncode)
+        said = done.stdout
+    assert statuses == [0, 0, 1]
+    assert 'expected  {"got":null}' in said
+    assert 'actual    {"got":{"is":"ReplyEnded"' in said
 
 
 @pytest.mark.parametrize("text", [code for language, code in BLOCKS if language == "yaml"])

@@ -8,6 +8,7 @@ import click
 
 from estuary_proto.version import __version__
 
+from .commands.captures import capture, replay
 from .commands.drawing import timeline
 from .commands.hardware import devices
 from .commands.knowing import memories, players
@@ -47,6 +48,7 @@ def estuary() -> None:
 
 
 for _command in (
-    gateway, chat, demo, talk, timeline, devices, memories, characters, players, generate
+    gateway, chat, demo, talk, replay, timeline, capture, memories, characters, players, generate,
+    devices,
 ):  # fmt: skip
     estuary.add_command(_command)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from estuary_anyio.client import EstuaryClient
 from estuary_proto.errors import EstuaryError, ReplyInterrupted
 from estuary_proto.events import Connected, Disconnected, Fault, Reconnecting
 from estuary_proto.models.conversation import BotResponse
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from estuary_anyio.client import EstuaryClient
     from estuary_anyio.reply import Reply
 
     from .place import Place
@@ -67,7 +67,7 @@ class Chat:
         async with self._place.open() as config:
             # One turn is all or nothing: there is no use in coming back without it.
             config = replace(config, auto_reconnect=self._once is None)
-            async with EstuaryClient(config) as client:
+            async with self._place.client(config) as client:
                 client.on("*", lambda event: self._tell(client, event))
                 self._label = f"{config.character_id} > " if self._once is None else ""
                 self._scope = scope

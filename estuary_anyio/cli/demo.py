@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,6 +16,7 @@ from . import demo_acts, demo_network, demo_text, demo_voice
 from .demo_stage import STEP_WITHIN, Stage
 from .exits import Exit, Stop, one_line
 from .figures import Wrong, check, show_figures
+from .retelling import lines_of
 from .running import explain, interrupted, run
 from .screen import Screen
 from .sound import made, read_wav
@@ -71,17 +71,15 @@ def run_demo(
         word_interval=WORD_INTERVAL,
         script=Script.read([demo_voice.FAR_AWAY, *rules]),
     )
-    demo = Demo(Screen(), backend, sound, server, brain)
-    try:
-        # Opened first: that it cannot be written is better known before than after.
-        with nullcontext() if capture is None else capture.open("w", encoding="utf-8") as file:
-            try:
-                status = run(demo.run, backend, demo.signalled)
-            finally:
-                if file is not None:
-                    file.writelines(demo.lines)
-    except OSError as error:
-        raise Stop(f"--capture {capture}: {error.strerror or error}", Exit.USAGE) from None
+    if capture is not None:
+        # That it cannot be written is better known before than after.
+        try:
+            capture.open("w").close()
+        except OSError as error:
+            problem = error.strerror or error
+            raise Stop(f"--capture {capture}: {problem}", Exit.USAGE) from None
+    demo = Demo(Screen(), backend, sound, server, brain, capture)
+    status = run(demo.run, backend, demo.signalled)
     if capture is not None:
         demo.screen.say(f"the capture is in {capture}", "dim")
     return status
@@ -91,13 +89,20 @@ class Demo:
     """One run of the demonstration; `lines` is its capture."""
 
     def __init__(
-        self, screen: Screen, backend: str, sound: Sound, server: ServerConfig, brain: str | Brain
+        self,
+        screen: Screen,
+        backend: str,
+        sound: Sound,
+        server: ServerConfig,
+        brain: str | Brain,
+        capture: Path | None = None,
     ) -> None:
         self.screen = screen
         self._backend = backend
         self._sound = sound
         self._server = server
         self._brain = brain
+        self._capture = capture
         self.lines: list[str] = []
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
@@ -115,7 +120,7 @@ class Demo:
                 mic_sample_rate=self._sound.rate,
                 reconnect_delay=0.5,
             )
-            async with EstuaryClient(config, capture=self.lines.append) as client:
+            async with EstuaryClient(config, capture=self._capture or self.lines.append) as client:
                 stage = Stage(self.screen, client, gateway, self._sound)
                 with scope:
                     for number, (title, step) in enumerate(STEPS, 1):
@@ -156,5 +161,7 @@ class Demo:
 
     async def _summary(self, stage: Stage) -> str:
         check(not stage.faults, "; ".join(map(explain, stage.faults)))
+        if self._capture is not None:
+            self.lines = list(lines_of(self._capture))
         rates = {"mic_rate": self._sound.rate, "rate": stage.rate}
         return show_figures(self.screen, self.lines, stage.counted, **rates)

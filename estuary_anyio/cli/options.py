@@ -81,6 +81,17 @@ _PLACE = (
         help="Who you are: a character remembers each player.  [default: me]",
     ),
     DATA,
+    click.option(
+        "--capture",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write the session down there, without secrets: see `estuary replay`.",
+    ),
+    click.option(
+        "--no-capture-audio",
+        is_flag=True,
+        help="With --capture: length and hash of sounds, not the sounds.",
+    ),
 )
 
 
@@ -98,6 +109,8 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
         character: str | None,
         player: str | None,
         data: str | None,
+        capture: Path | None,
+        no_capture_audio: bool,
         **rest: Any,
     ) -> int:
         from .place import Place, directory, keys_in
@@ -107,7 +120,10 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
             if context.get_parameter_source("api_key") is typed:
                 raise click.UsageError("give --api-key or --api-key-file, not both")
             api_key = keys_in(api_key_file)[0]
+        if no_capture_audio and capture is None:
+            raise click.UsageError("--no-capture-audio needs --capture")
         place = Place(url, api_key, character, player)
+        place = replace(place, capture=capture, capture_audio=not no_capture_audio)
         if place.embedded:
             need("gateway", "hypercorn")
             place = replace(place, data=directory(data))

@@ -14,6 +14,7 @@ from .exits import Exit, Stop, need
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from estuary_anyio.client import EstuaryClient
     from estuary_anyio.gateway import Gateway
 
     from .speaking import SpeechOptions
@@ -38,6 +39,9 @@ class Place:
     """Where an embedded gateway keeps what it knows; None is in memory."""
     speech: SpeechOptions | None = None
     """How it hears and speaks; None: as well as it can."""
+    capture: Path | None = None
+    """Where the session is written down, if anywhere."""
+    capture_audio: bool = True
 
     @property
     def embedded(self) -> bool:
@@ -84,6 +88,16 @@ class Place:
             if opened is not None:
                 opened(gateway)
             yield EstuaryConfig(gateway.url, gateway.api_key, wanted, player)
+
+    def client(self, config: EstuaryConfig) -> EstuaryClient:
+        """The client for this place. Raises Stop when its capture cannot be written."""
+        from estuary_anyio.client import EstuaryClient
+
+        try:
+            return EstuaryClient(config, capture=self.capture, capture_audio=self.capture_audio)
+        except OSError as error:
+            problem = error.strerror or error
+            raise Stop(f"--capture {self.capture}: {problem}", Exit.USAGE) from None
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:
         from estuary_anyio.loopback import is_loopback

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from estuary_anyio.client import EstuaryClient
 from estuary_anyio.open_microphone import EchoHandling
 from estuary_anyio.voice_session import VoiceSession, VoiceSessionState
 from estuary_audio.devices import Direction, candidates, list_devices
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from estuary_anyio.client import EstuaryClient
     from estuary_anyio.gateway import Gateway
     from estuary_audio import SoundEvent
 
@@ -100,7 +100,10 @@ class Talk:
             self._screen.notice(
                 "no URL: this is the offline character, inside this program (--url: others)"
             )
-        async with self._place.open(self._introduce) as config, EstuaryClient(config) as client:
+        async with (
+            self._place.open(self._introduce) as config,
+            self._place.client(config) as client,
+        ):
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)
             with scope:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from estuary_anyio.client import EstuaryClient
 from estuary_proto.errors import EstuaryError
 from estuary_proto.models.session import VoiceMode
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from estuary_anyio.client import EstuaryClient
     from estuary_audio import Resampler
     from estuary_proto.events import PlaybackComplete
     from estuary_proto.models.conversation import BotVoice
@@ -123,7 +123,7 @@ class WavTalk:
             self._screen.notice(
                 "no URL: this is the offline character, inside this program (--url: others)"
             )
-        async with self._place.open() as config, EstuaryClient(config) as client:
+        async with self._place.open() as config, self._place.client(config) as client:
             assert config.mic_sample_rate == config.audio_sample_rate == RATE
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from estuary_proto.config import EstuaryConfig
     from estuary_proto.rest.http import HttpRequest
 
+    from ..capture import CaptureFile
+
 CLOSING: Final = 2.0
 """Seconds that closing may take."""
 
@@ -242,6 +244,27 @@ def _too_long(most: int) -> NoAnswer:
     return NoAnswer(f"the answer is longer than {most} bytes")
 
 
+class Tape:
+    """Writes one answer down in a capture, as far as it was read."""
+
+    def __init__(self, capture: CaptureFile, call: int) -> None:
+        self._capture = capture
+        self._call = call
+        self._body = bytearray()
+        self._over = False
+
+    def add(self, data: bytes) -> None:
+        """A piece of the body has come."""
+        self._body += data
+
+    def end(self, answer: Incoming, *, whole: bool) -> None:
+        """Nothing more of it will come, or nobody reads it; only the first end counts."""
+        if not self._over:
+            self._over = True
+            body = bytes(self._body)
+            self._capture.answered(self._call, answer.status, answer.headers, body, whole=whole)
+
+
 class Incoming:
     """An answer whose head has come, and whose body is still to be read."""
 
@@ -258,6 +281,8 @@ class Incoming:
             self._chunks, self._coding = _once(response.content), "identity"
         self._body: _Plain | _Packed = _Plain() if self._coding == "identity" else _Packed()
         self._read = False
+        self.tape: Tape | None = None
+        """Where it is written down, if anywhere."""
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -272,8 +297,13 @@ class Incoming:
         await checkpoint()
         chunk = await self._next_raw()
         if chunk is not None:
-            return self._body.decoded(chunk, self._most)
+            data = self._body.decoded(chunk, self._most)
+            if self.tape is not None:
+                self.tape.add(data)
+            return data
         self._body.end()
+        if self.tape is not None:
+            self.tape.end(self, whole=True)
         return None
 
     async def _next_raw(self) -> bytes | None:
@@ -300,6 +330,8 @@ class Incoming:
 
     async def close(self) -> None:
         """Leave it, wherever it stands."""
+        if self.tape is not None:
+            self.tape.end(self, whole=False)
         with anyio.move_on_after(CLOSING, shield=True):
             await self._response.aclose()
             # httpx's nested generators would be left to the garbage collector, which trio reports:

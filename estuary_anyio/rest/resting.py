@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from estuary_proto.models.turns import TurnResult
     from estuary_proto.rest.call import Call
 
+    from ..capture import CaptureFile
     from .characters import CharactersClient
     from .generate import GenerateClient
     from .memory import MemoryClient
@@ -43,6 +44,7 @@ class Resting(Driving):
         headers: tuple[tuple[str, str], ...],
         tls: ssl.SSLContext | None,
         proxy: str | None,
+        tape: CaptureFile | None,
     ) -> None:
         provider = self.config.token_provider
         self._tokens = None if provider is None else Tokens(provider)
@@ -52,6 +54,7 @@ class Resting(Driving):
             "headers": headers,
             "tls": tls,
             "proxy": proxy,
+            "tape": tape,
         }
 
     @property

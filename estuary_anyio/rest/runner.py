@@ -14,7 +14,7 @@ from estuary_proto.rest.exchange import Exchange
 from estuary_proto.version import __version__
 
 from ..threads import check_thread, get_ident
-from .pool import CLOSING, NoAnswer, Pool
+from .pool import CLOSING, NoAnswer, Pool, Tape
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from estuary_proto.rest.call import Call
     from estuary_proto.rest.http import HttpRequest, HttpResponse
 
+    from ..capture import CaptureFile
     from ..tokens import Tokens
     from .pool import Incoming
 
@@ -90,9 +91,11 @@ class Runner:
         headers: tuple[tuple[str, str], ...] = (),
         tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        tape: CaptureFile | None = None,
     ) -> None:
         self.config = config
         self._tokens = tokens
+        self._tape = tape
         self._pool = Pool(config, http_client=http_client, headers=headers, tls=tls, proxy=proxy)
         self._closed = False
         self._under_way: set[_Room] = set()
@@ -149,7 +152,20 @@ class Runner:
 
     async def sent(self, call: Call[Any], request: HttpRequest) -> Incoming:
         """Send a request; the answer's body is still to be read. Raises NoAnswer."""
-        return await self._pool.open(request, anonymous=call.access is Access.ANONYMOUS)
+        anonymous = call.access is Access.ANONYMOUS
+        if self._tape is None:
+            return await self._pool.open(request, anonymous=anonymous)
+        number = self._tape.sent(request, call.secrets)
+        try:
+            incoming = await self._pool.open(request, anonymous=anonymous)
+        except NoAnswer as error:
+            self._tape.failed(number, str(error))
+            raise
+        except BaseException:
+            self._tape.failed(number, "nobody waited for the answer")
+            raise
+        incoming.tape = Tape(self._tape, number)
+        return incoming
 
     def within(self, call: Call[Any], timeout: float | None) -> _Room:
         """The room in which a call happens: ended by its timeout, and by the client's end."""

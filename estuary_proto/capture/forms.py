@@ -5,9 +5,10 @@ an enum as its value, an error with message, code and details, long hidden texts
 frames hold anyway) as length and checksum. Inputs come back exactly: messages as wire name and
 fields, so that a core meets the same values, the caller's mistakes included.
 
-`«bytes»` stands for bytes as base64, `«int»` for a number too long for JSON in hexadecimal,
-`«pairs»` for a dict with keys that are not text, and `«odd»` for a value of which only the name of
-its type is kept: enough to raise the same error again.
+`«bytes»` stands for bytes as base64, `«pcm»` for those that were left out (see `hushing`),
+`«int»` for a number too long for JSON in hexadecimal, `«pairs»` for a dict with keys that are not
+text, and `«odd»` for a value of which only the name of its type is kept: enough to raise the same
+error again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from binascii import crc32
 from dataclasses import MISSING, fields
 from enum import Enum
 from json.encoder import encode_basestring, encode_basestring_ascii
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import errors
@@ -26,12 +28,14 @@ from ..messages import UnknownEvent, class_of
 from ..models.base import Model
 from ..models.pcm import decode_pcm, encode_pcm
 from ..states import Role
+from .hushing import BYTES, PCM, silence
 from .masking import SECRET_KEYS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .masking import Mask
 
-BYTES: Final = "«bytes»"
 INT: Final = "«int»"
 PAIRS: Final = "«pairs»"
 ODD: Final = "«odd»"
@@ -142,12 +146,13 @@ def _record(value: Any, kind: type, mask: Mask, depth: int) -> dict[str, Any]:
     return made
 
 
-def brief(text: str) -> str:
-    """A hidden text as events show it: whole if it is short, else its length and checksum."""
-    if len(text) <= _SHORT:
-        return text
-    checksum = crc32(text.encode("utf-8", "surrogatepass"))
-    return f"«{len(text)} characters, crc32 {checksum:08x}»"
+def brief(item: Any) -> Any:
+    """A hidden text as events show it: whole if it is short, else its length and checksum. Anything
+    else is as it is."""
+    if type(item) is not str or len(item) <= _SHORT:
+        return item
+    checksum = crc32(item.encode("utf-8", "surrogatepass"))
+    return f"«{len(item)} characters, crc32 {checksum:08x}»"
 
 
 def _object(value: dict[Any, Any], mask: Mask, depth: int) -> dict[str, Any]:
@@ -182,6 +187,71 @@ def error_form(error: BaseException, mask: Mask, depth: int = 0) -> dict[str, An
     if partial:
         made["partial"] = form(partial, mask, depth + 1)
     return made
+
+
+# --- outwards, in a hurry ------------------------------------------------------------------------
+
+
+class _Writers(dict[type, "Callable[[Any], str]"]):
+    """Type -> how its values are written; KeyError for those that take the long way."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        made: Callable[[Any], str]
+        if issubclass(kind, Enum):
+            made = {one: dumps(one.value) for one in kind}.__getitem__
+        elif hasattr(kind, "__dataclass_fields__") and not issubclass(kind, BaseException):
+            made = self._fields(kind)
+        else:
+            raise KeyError(kind)
+        self[kind] = made
+        return made
+
+    def _fields(self, kind: type) -> Callable[[Any], str]:
+        rows = _rows_of(kind)
+        if len(rows) < 2 or any(how == "secret" for _, how in rows):
+            raise KeyError(kind)
+        values_of = attrgetter(*(name for name, _ in rows))
+        each = ",".join(f'"{name}":%s' for name, _ in rows)
+        template = f'{{"is":"{kind.__name__}",{each}}}'
+        long = [at for at, (_, how) in enumerate(rows) if how]
+
+        def plain(value: Any) -> str:
+            return template % tuple([self[type(item)](item) for item in values_of(value)])
+
+        def with_long(value: Any) -> str:
+            items = list(values_of(value))
+            for at in long:
+                items[at] = brief(items[at])
+            return template % tuple([self[type(item)](item) for item in items])
+
+        return with_long if long else plain
+
+
+def _finite(value: float) -> str:
+    if value - value != 0.0:  # Not for NaN, nor for the infinities.
+        raise KeyError(value)
+    return repr(value)
+
+
+_writers = _Writers(
+    {
+        str: encode_basestring,
+        bool: {True: "true", False: "false"}.__getitem__,
+        type(None): {None: "null"}.__getitem__,
+        int: int.__repr__,
+        float: _finite,
+    }
+)
+
+
+def written(value: Any) -> str | None:
+    """`dumps(form(value))` for an event that holds only plain values and no field that is secret,
+    in a third of the time; None for others."""
+    try:
+        made = _writers[type(value)](value)
+    except (KeyError, ValueError):  # ValueError: a number of thousands of digits.
+        return None
+    return made if made.isascii() else _one_line(made) or None
 
 
 # --- inputs, there and back --------------------------------------------------------------------
@@ -242,6 +312,8 @@ def value_of(data: Any) -> Any:
     if len(data) == 1:
         if isinstance(encoded := data.get(BYTES), str):
             return decode_pcm(encoded)
+        if isinstance(stands := data.get(PCM), str):
+            return decode_pcm(silence(stands))
         if isinstance(digits := data.get(INT), str):
             return int(digits, 16)
         if isinstance(pairs := data.get(PAIRS), list):

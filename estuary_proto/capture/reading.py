@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import ErrorCode, EstuaryError
 from ..models.pcm import decode_pcm
-from .forms import BYTES
+from .hushing import BYTES, PCM, silence
 from .recorder import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Kind = Literal["header", "input", "pull"]
+Kind = Literal["header", "input", "pull", "rest"]
+
+_NAMED_BY: Final[dict[Kind, str]] = {"input": "in", "rest": "rest", "pull": "pull"}
 
 
 def bad_line(number: int, problem: str) -> EstuaryError:
@@ -27,10 +29,11 @@ def bad_line(number: int, problem: str) -> EstuaryError:
 class Entry:
     """One line of a capture.
 
-    `line` counts from 1, `at` is seconds since the first input. `kind` is "header", "input" or
-    "pull"; `name` the verb of an input (`receive`, `submit` …), or of a pull "event", "command",
-    "frame", or "batch" for a frame that goes with the one before. `link` is the number of the
-    transport where one is meant. `data` is the whole line.
+    `line` counts from 1, `at` is seconds since the first of them. `kind` is "header", "input",
+    "pull" or "rest"; `name` the verb of an input (`receive`, `submit` …), or of a pull "event",
+    "command", "frame", or "batch" for a frame that goes with the one before, or of a REST call
+    "sent", "answered" or "failed". `link` is the number of the transport where one is meant. `data`
+    is the whole line.
     """
 
     line: int
@@ -48,9 +51,12 @@ class Entry:
             value = self.data.get("frame")
         elif self.name in ("frame", "batch"):
             value = self.data.get("got")
-        if isinstance(value, dict) and isinstance(value.get(BYTES), str):
+        encoded = None
+        if isinstance(value, dict):
+            encoded = silence(value[PCM]) if isinstance(value.get(PCM), str) else value.get(BYTES)
+        if isinstance(encoded, str):
             try:
-                return decode_pcm(value[BYTES])
+                return decode_pcm(encoded)
             except ValueError as error:
                 raise bad_line(self.line, f"a frame that is not base64: {error}") from None
         return value if isinstance(value, str) else None
@@ -100,8 +106,8 @@ def _entry(number: int, data: dict[str, Any]) -> Entry:
     except OverflowError:
         raise bad_line(number, "its t is no time") from None
     link = data.get("link")
-    kind: Kind = "input" if "in" in data else "pull"
-    name = data.get("in" if kind == "input" else "pull")
+    kind: Kind = "input" if "in" in data else "rest" if "rest" in data else "pull"
+    name = data.get(_NAMED_BY[kind])
     if not isinstance(name, str):
         raise bad_line(number, "neither an input nor a pull")
     return Entry(number, seconds, kind, name, link if type(link) is int else None, data)

@@ -2,7 +2,7 @@
 
 Every line is a JSON object. The first is the header; `t` is seconds since the first input:
 
-    {"estuary_capture": 1, "library": "0.1.0", "config": {…}, "seed": 7, "path": …, "started": …}
+    {"estuary_capture": 2, "library": "0.1.0", "config": {…}, "seed": 7, "path": …, "started": …}
     {"t": 0.0, "clock": 81.5, "in": "connect"}
     {"t": 0.0, "pull": "command", "got": {"is": "Dial", "link": 1, …}}
     {"t": 0.2, "in": "receive", "link": 1, "frame": "0{…}"}
@@ -16,8 +16,11 @@ room and settles receipts, and events that wait make reading pause. A pull that 
 where it says something: of frames and commands, when the pull before it gave one (asking again says
 that the frame has been handed on); of events, when anything has happened since the last such line.
 
-The first input tells the absolute time under `clock`. Where that and `t` do not add up to the very
-number that was given, the line has it as `now`: a deadline is met or missed by a last digit.
+REST calls have lines of their own (`resting`), and sound may be left out (`hushing`).
+
+The first line that has a time tells the absolute one under `clock`. Where that and `t` do not add
+up to the very number that was given, the line has it as `now`: a deadline is met or missed by a
+last digit.
 """
 
 from __future__ import annotations
@@ -30,8 +33,10 @@ from ..errors import LocalProtocolError
 from ..life import Life
 from ..version import __version__
 from ..voice import check_pcm
-from .forms import ODD, dumps, error_form, form, message_form, quoted
+from .forms import ODD, dumps, error_form, form, message_form, quoted, written
+from .hushing import hushed, hushed_frame
 from .masking import Mask
+from .resting import RestLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,8 +50,8 @@ if TYPE_CHECKING:
     from ..timers import Deadline
     from ..voice import Voice
 
-FORMAT: Final = 1
-"""The version of the format that is written."""
+FORMAT: Final = 2
+"""The version of the format that is written: 2 has REST calls, and may leave out sound."""
 
 
 class Recorder:
@@ -55,7 +60,8 @@ class Recorder:
     `write` takes one line at a time, its line break included, and must not raise. `seed` and `path`
     are the client's; `started` is the wall-clock time as text, for people (nobody reads a clock
     here). Secrets are replaced by placeholders; the token provider leaves no trace but that there
-    is one.
+    is one. Without `audio`, length and hash stand for every sound. `rest` takes REST calls.
+    `source` names what the session was imported from.
     """
 
     def __init__(
@@ -66,18 +72,24 @@ class Recorder:
         seed: int = 0,
         path: str = "/socket.io/",
         started: str | None = None,
+        audio: bool = True,
+        source: str | None = None,
     ) -> None:
         self._client = Client(config, seed=seed, path=path)
         self._write = write
         self._mask = Mask()
+        self._audio = audio
+        self.rest: RestLines = RestLines(self._mask, self._aside, write)
         self._base: float | None = None
         self._stamp = '{"t":0.0'
         # The links (0: the commands) whose last pull gave something.
         self._giving: set[int] = set()
         self._drained = False
-        self._put_header(config, seed, path, started)
+        self._put_header(config, seed, path, {"started": started, "source": source})
 
-    def _put_header(self, config: EstuaryConfig, seed: int, path: str, started: str | None) -> None:
+    def _put_header(
+        self, config: EstuaryConfig, seed: int, path: str, origin: dict[str, str | None]
+    ) -> None:
         shown = {
             part.name: form(getattr(config, part.name), self._mask)
             for part in fields(config)
@@ -90,7 +102,8 @@ class Recorder:
             "asks_credential": config.token_provider is not None,
             "seed": seed,
             "path": path,
-            "started": started,
+            "audio": self._audio,
+            **origin,
         }
         self._write(dumps(self._mask.clean(header)) + "\n")
 
@@ -156,11 +169,16 @@ class Recorder:
     def next_event(self) -> Any:
         """See `Client.next_event`."""
         event = self._client.next_event()
-        if event is not None:
+        if event is None:
+            if not self._drained:
+                self._write(self._stamp + ',"pull":"event","got":null}\n')
+                self._drained = True
+            return None
+        got = written(event)
+        if got is None or self._mask.shows_in(got) or (not self._audio and '"audio"' in got):
             self._line(self._stamp, {"pull": "event", "got": form(event, self._mask)})
-        elif not self._drained:
-            self._write(f'{self._stamp},"pull":"event","got":null}}\n')
-            self._drained = True
+        else:
+            self._write(f'{self._stamp},"pull":"event","got":{got}}}\n')
         return event
 
     def next_frame(self, link: int, *, batch: bool = False) -> str | bytes | HangUp | None:
@@ -168,7 +186,7 @@ class Recorder:
         frame = self._client.next_frame(link, batch=batch)
         pull = "batch" if batch else "frame"
         if type(frame) is str:
-            text = quoted(self._mask.frame(frame))
+            text = quoted(self._shown(frame))
             self._write(f'{self._stamp},"pull":"{pull}","link":{int(link)},"got":{text}}}\n')
             self._note(link, frame)
         elif frame is not None or link in self._giving:
@@ -195,8 +213,15 @@ class Recorder:
             entry = {"in": "receive", "link": link, "frame": form(frame, self._mask)}
             self._told(now, entry, lambda: self._client.receive(link, frame, now=now))
             return
-        stamp = self._time(now)
-        text = quoted(self._mask.frame(frame))
+        # What comes is most of a capture, so that nothing is called here that need not be.
+        base = self._base
+        # (NaN and the infinities are equal to nothing that comes of them.)
+        if base is None or type(now) is not float or (since := now - base) + base - now != 0.0:
+            stamp = self._time(now)
+        else:
+            self._drained = False
+            stamp = self._stamp = f'{{"t":{since!r}'
+        text = quoted(self._shown(frame))
         try:
             self._client.receive(link, frame, now=now)
         except Exception as error:
@@ -405,6 +430,16 @@ class Recorder:
             return f'{self._stamp},"now":{dumps(float(now))}'
         return self._stamp
 
+    def _aside(self, now: float) -> str:
+        """How a line begins that is no input: the pulls after it are none of its."""
+        if self._base is None:
+            self._base = float(now)
+            return f'{{"t":0.0,"clock":{dumps(self._base)}'
+        return f'{{"t":{dumps(float(now) - self._base)}'
+
+    def _shown(self, frame: str) -> str:
+        return self._mask.frame(frame if self._audio else hushed_frame(frame))
+
     def _note(self, place: int, got: Any) -> None:
         self._drained = False
         if got is None:
@@ -413,6 +448,8 @@ class Recorder:
             self._giving.add(place)
 
     def _line(self, stamp: str, entry: dict[str, Any]) -> None:
+        if not self._audio:
+            entry = hushed(entry)
         text = dumps(entry)
         if self._mask.shows_in(text):
             text = dumps(self._mask.clean(entry))

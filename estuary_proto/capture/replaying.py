@@ -1,38 +1,31 @@
 """The clock is the file: a fresh client meets every input of a capture again.
 
 The client stands inside a `Recorder` here too, so that both sides of each comparison are written by
-the same hand; what is compared is what an input returned or raised, and what a pull got.
+the same hand. Within one version of the library everything is compared, down to the byte: what an
+input returned or raised, and what a pull got. Across versions it is the events, one after the
+other, in the fields that both versions know.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import deque
 from dataclasses import dataclass, field
-from dataclasses import fields as fields_of
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
-from ..config import EstuaryConfig, RetryConfig, SessionCapabilities
-from ..errors import EstuaryError
-from ..events import Steer
-from ..models.session import VoiceMode
-from .forms import ODD, error_of, message_of, value_of
-from .reading import Entry, Kind, bad_line, read
-from .recorder import Recorder
+from ..version import __version__
+from .calling import Clock, call_of, has_audio, recorder_of
+from .comparing import EventByEvent, LineByLine
+from .reading import Entry, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
-    Verb = Callable[[Recorder, dict[str, Any], float], Callable[[], Any]]
-
-BEFORE = 5
+BEFORE: Final = 5
 """How many lines before a difference are shown."""
-
-_WHERE = re.compile(r"(?<=not JSON: ).*?(?:\(char \d+\)|at character \d+)")
-"""Where a peer's JSON is broken depends on the length of placeholders; how, on Python's version."""
-
-_OUTCOMES = ("gives", "raised")
+AFTER: Final = 3
+"""How many lines behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +33,21 @@ class Difference:
     """Where a replay first did something else than the capture says.
 
     `line` counts from 1. `expected` is what the capture holds and `actual` what happened, both as
-    JSON; `before` are the lines that led to it, that of the difference the last.
+    JSON; `before` are the lines that led to it, that of the difference the last, `after` those that
+    follow it.
     """
 
     line: int
     expected: str
     actual: str
     before: list[str]
+    after: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        shown = "\n".join(f"  {line}" for line in self.before)
-        return f"line {self.line}\n{shown}\nexpected  {self.expected}\nactual    {self.actual}"
+        *led, here = [*self.before, ""] if not self.before else self.before
+        shown = [f"line {self.line}", *(f"  {line}" for line in led), f"> {here}"]
+        shown += [f"  {line}" for line in self.after]
+        return "\n".join([*shown, f"expected  {self.expected}", f"actual    {self.actual}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,246 +64,79 @@ class Replayed:
     difference: Difference | None = None
 
 
-def replay(lines: Iterable[str]) -> Replayed:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a capture, and the events that the client gave at it (none or one; several only
+    across versions)."""
+
+    entry: Entry
+    events: tuple[Any, ...] = ()
+
+
+def replay(lines: Iterable[str], *, exact: bool | None = None) -> Replayed:
     """Feed a capture to a fresh client and compare everything that comes out.
 
-    Raises EstuaryError, naming the line, for what is not a capture.
+    `exact` compares down to the byte, which is the default for a capture of this very version;
+    else event is compared with event. Raises EstuaryError, naming the line, for what is not a
+    capture.
     """
-    entries = read(lines)
-    header = next(entries)
-    written: list[str] = []
-    recorder = _recorder(header, written.append)
-    written.clear()
-    events: list[Any] = []
-    before: deque[str] = deque(maxlen=BEFORE)
-    clock = _Clock()
-    done = 0
-    for entry in entries:
-        done += 1
-        before.append(_text(entry.data))
-        call = _call(recorder, entry, clock)
-        try:
-            given = call()
-        except Exception:  # Law 3 or not: what is raised stands in the line that was written.
-            given = None
-        if entry.name == "event" and given is not None:
-            events.append(given)
-        expected = _outcome(entry.kind, entry.data)
-        # An empty pull is not written twice.
-        actual = _outcome(entry.kind, json.loads(written[-1]) if written else {})
+    found = Replay(lines, exact=exact)
+    events = [event for step in found for event in step.events]
+    return Replayed(found.header.data, events, found.lines, found.difference)
+
+
+class Replay:
+    """A replay line by line: iterate it once for the steps, then look at `difference`.
+
+    `header` is there from the beginning. Raises EstuaryError as `replay` does.
+    """
+
+    def __init__(self, lines: Iterable[str], *, exact: bool | None = None) -> None:
+        self._entries = read(lines)
+        self.header: Entry = next(self._entries)
+        self.exact: bool = self.header.data.get("library") == __version__
+        if exact is not None:
+            self.exact = exact
+        self.lines: int = 0
+        self.difference: Difference | None = None
+        self._audio = has_audio(self.header)
+        self._before: deque[str] = deque(maxlen=BEFORE)
+
+    def __iter__(self) -> Iterator[Step]:
+        written: list[str] = []
+        recorder = recorder_of(self.header, written.append)
         written.clear()
-        if not _same(expected, actual, exact=ODD not in before[-1]):
-            found = Difference(entry.line, _text(expected), _text(actual), list(before))
-            return Replayed(header.data, events, done, found)
-    return Replayed(header.data, events, done)
+        comparing = (LineByLine if self.exact else EventByEvent)(recorder, audio=self._audio)
+        clock = Clock()
+        for entry in self._entries:
+            if entry.kind == "rest":  # No core takes part in it.
+                if "clock" in entry.data:
+                    clock.now(entry)
+                continue
+            self.lines += 1
+            self._before.append(_text(entry.data))
+            call = call_of(recorder, entry, clock, audio=self._audio)
+            try:
+                given = call()
+            except Exception:  # Law 3 or not: what is raised stands in the line that was written.
+                given = None
+            # An empty pull is not written twice.
+            events, wrong = comparing.compared(
+                entry, given, json.loads(written[-1]) if written else {}
+            )
+            written.clear()
+            yield Step(entry, events)
+            if wrong is not None:
+                self._differs(*wrong)
+                return
+        if (wrong := comparing.ended()) is not None:
+            self._differs(*wrong)
+
+    def _differs(self, line: int, expected: Any, actual: Any) -> None:
+        after = [_text(entry.data) for entry in islice(self._entries, AFTER)]
+        before = list(self._before)
+        self.difference = Difference(line, _text(expected), _text(actual), before, after)
 
 
-class _Clock:
-    """The absolute time of each input."""
-
-    __slots__ = ("base",)
-
-    def __init__(self) -> None:
-        self.base = 0.0
-
-    def now(self, entry: Entry) -> float:
-        if "clock" in entry.data:
-            self.base = float(entry.data["clock"])
-            # That of the first input: it is this time exactly.
-            return self.base
-        return float(entry.data.get("now", self.base + entry.at))
-
-
-def _text(data: dict[str, Any]) -> str:
+def _text(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _outcome(kind: Kind, data: dict[str, Any]) -> dict[str, Any]:
-    if kind == "pull":
-        return {"got": data.get("got")}
-    return {key: data[key] for key in _OUTCOMES if key in data}
-
-
-def _same(expected: dict[str, Any], actual: dict[str, Any], *, exact: bool) -> bool:
-    if not exact and "raised" in expected and "raised" in actual:
-        # Of an odd value only the type is known, so the words may differ.
-        one, other = expected["raised"], actual["raised"]
-        return isinstance(one, dict) and all(one.get(k) == other.get(k) for k in ("is", "code"))
-    # As text: 1, 1.0 and true are three things, and NaN is the same as NaN.
-    one_text, other_text = (json.dumps(each, sort_keys=True) for each in (expected, actual))
-    return one_text == other_text or _WHERE.sub("", one_text) == _WHERE.sub("", other_text)
-
-
-# --- the header --------------------------------------------------------------------------------
-
-
-async def _no_credential() -> None:
-    """Stands in for a token provider, so that the configuration is complete."""
-
-
-def _recorder(header: Entry, write: Callable[[str], object]) -> Recorder:
-    data = header.data
-    config, seed, path = data.get("config"), data.get("seed", 0), data.get("path", "/socket.io/")
-    if not isinstance(config, dict) or not isinstance(seed, int) or not isinstance(path, str):
-        raise bad_line(header.line, "the header lacks a configuration, or its seed or path is odd")
-    try:
-        settings = _config(config, bool(data.get("asks_credential")))
-        return Recorder(settings, write, seed=seed, path=path)
-    except (EstuaryError, TypeError) as error:
-        raise bad_line(header.line, f"its configuration does not stand: {error}") from None
-
-
-def _config(data: dict[str, Any], asks_credential: bool) -> EstuaryConfig:
-    settings = _known(EstuaryConfig, data)
-    if isinstance(capabilities := settings.get("capabilities"), dict):
-        settings["capabilities"] = SessionCapabilities(**_known(SessionCapabilities, capabilities))
-    if isinstance(retry := settings.get("retry"), dict):
-        known = _known(RetryConfig, retry)
-        if isinstance(statuses := known.get("retry_on_status"), list):
-            known["retry_on_status"] = tuple(statuses)
-        settings["retry"] = RetryConfig(**known)
-    if asks_credential:
-        settings["token_provider"] = _no_credential
-    return EstuaryConfig(**settings)
-
-
-def _known(cls: Any, data: dict[str, Any]) -> dict[str, Any]:
-    """What this version still has a setting for."""
-    names = {part.name for part in fields_of(cls)}
-    return {key: value for key, value in data.items() if key in names}
-
-
-# --- the inputs --------------------------------------------------------------------------------
-
-
-def _call(recorder: Recorder, entry: Entry, clock: _Clock) -> Callable[[], Any]:
-    """The call that this line tells of."""
-    table = _INPUTS if entry.kind == "input" else _PULLS
-    verb = table.get(entry.name)
-    if verb is None:
-        raise bad_line(entry.line, f"there is no {entry.kind} {entry.name!r}")
-    try:
-        now = clock.now(entry) if entry.kind == "input" else 0.0
-        return verb(recorder, entry.data, now)
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise bad_line(entry.line, f"{entry.name} cannot be read: {error!r}") from None
-
-
-def _plain(verb: str) -> Verb:
-    def made(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-        return lambda: getattr(recorder, verb)(now=now)
-
-    return made
-
-
-def _opened(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    link = data["link"]
-    return lambda: recorder.opened(link, now=now)
-
-
-def _receive(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    link, frame = data["link"], value_of(data["frame"])
-    return lambda: recorder.receive(link, frame, now=now)
-
-
-def _receive_eof(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    link, code, reason = data["link"], data.get("code"), data.get("reason", "")
-    return lambda: recorder.receive_eof(link, now=now, code=code, reason=reason)
-
-
-def _failed(verb: str) -> Verb:
-    def made(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-        link, error = data["link"], error_of(data["error"])
-        return lambda: getattr(recorder, verb)(link, error, now=now)
-
-    return made
-
-
-def _credential(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    link, player = data["link"], value_of(data["player_id"])
-    token, lifetime = value_of(data["token"]), value_of(data["lifetime"])
-    return lambda: recorder.credential(link, token, player, lifetime, now=now)
-
-
-def _submit(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    message, ack_within = message_of(data["message"]), value_of(data.get("ack_within"))
-    return lambda: recorder.submit(message, now=now, ack_within=ack_within)
-
-
-def _ask(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    message, timeout = message_of(data["message"]), value_of(data.get("timeout"))
-    concurrent = bool(data.get("concurrent"))
-    return lambda: recorder.ask(message, now=now, timeout=timeout, concurrent=concurrent)
-
-
-def _start_voice(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    given = value_of(data["mode"])
-    mode = VoiceMode(given) if given in tuple(VoiceMode) else given
-    return lambda: recorder.start_voice(mode, now=now)
-
-
-def _mute(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    muted = bool(data["muted"])
-    return lambda: recorder.mute(muted, now=now)
-
-
-def _send_audio(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    pcm, live = value_of(data["pcm"]), bool(data.get("live"))
-    settles = bool(data.get("settles", True))
-    return lambda: recorder.send_audio(pcm, now=now, live=live, settles=settles)
-
-
-def _playback_started(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    message_id = value_of(data["message_id"])
-    return lambda: recorder.playback_started(message_id, now=now)
-
-
-def _say_lines(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    lines, how = value_of(data["lines"]), value_of(data["how"])
-    return lambda: recorder.say_lines(lines, now=now, **how)
-
-
-def _steer(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    script, what = data["script"], Steer(data["what"])
-    return lambda: recorder.steer(script, what, now=now)
-
-
-def _next_frame(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    link = data["link"]
-    return lambda: recorder.next_frame(link)
-
-
-def _next_in_batch(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
-    link = data["link"]
-    return lambda: recorder.next_frame(link, batch=True)
-
-
-_INPUTS: dict[str, Verb] = {
-    "connect": _plain("connect"),
-    "disconnect": _plain("disconnect"),
-    "handle_timeout": _plain("handle_timeout"),
-    "opened": _opened,
-    "receive": _receive,
-    "receive_eof": _receive_eof,
-    "dial_failed": _failed("dial_failed"),
-    "fault": _failed("fault"),
-    "credential": _credential,
-    "credential_failed": _failed("credential_failed"),
-    "submit": _submit,
-    "ask": _ask,
-    "start_voice": _start_voice,
-    "stop_voice": _plain("stop_voice"),
-    "press": _plain("press"),
-    "release": _plain("release"),
-    "mute": _mute,
-    "send_audio": _send_audio,
-    "playback_started": _playback_started,
-    "say_lines": _say_lines,
-    "steer": _steer,
-}
-_PULLS: dict[str, Verb] = {
-    "frame": _next_frame,
-    "batch": _next_in_batch,
-    "event": lambda recorder, data, now: recorder.next_event,
-    "command": lambda recorder, data, now: recorder.next_command,
-}

@@ -8,6 +8,8 @@ upstream        100 sessions, 50 send_audio a second each (20 ms, 640 bytes of P
 upstream-burst  one session, send_audio of 4800 bytes, one after the other
 idle            resident memory of a client that is connected and hears nothing: 500 of them
 connect         from the constructor to the session on loopback: 300 times, one after the other
+capture         as paced, ours alone: each session without a capture file, and with one
+capture-voice   as voice, likewise
 imports         CPU time of importing the package in a fresh interpreter
 
 Upstream, "delay" runs from when a chunk is due until the server has it, and the last byte ends the
@@ -31,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cases import CASES, LIVES
-from .clients import FLAVOURS, PACKAGES
+from .clients import CAPTURED, FLAVOURS, PACKAGES
 from .runner import Figures, Load, MeasurementError, import_cost, live, machine, measure, medians
 
 if TYPE_CHECKING:
@@ -41,9 +43,19 @@ LONGEST = 30.0  # s; the server sends no pings, and clients give up 45 s after t
 HINT = 'estuary-sdk is missing, ours alone is measured: pip install "estuary-sdk==0.8.0"'
 
 
-def wanted(only: str) -> list[str]:
+def wanted(only: str, captured: bool) -> list[str]:
     """The flavours asked for, less those whose library or loop is not installed."""
     names = [name for name in FLAVOURS if any(part in name for part in only.split(","))]
+    if captured:
+        ours = [name for name in names if name.startswith("ours")]
+        return [name + more for name in installed(ours) for more in ("", CAPTURED)]
+    if find_spec(PACKAGES["sdk"]) is None:
+        print(HINT, file=sys.stderr)
+    return installed(names)
+
+
+def installed(names: list[str]) -> list[str]:
+    """Those that can be measured here."""
     kept = []
     for name in names:
         library, _, loop = name.partition("-")
@@ -51,8 +63,6 @@ def wanted(only: str) -> list[str]:
             kept.append(name)
         else:
             print(f"{name}: not installed, left out", file=sys.stderr)
-    if find_spec(PACKAGES["sdk"]) is None:
-        print(HINT, file=sys.stderr)
     return kept
 
 
@@ -134,6 +144,17 @@ def plain_table(results: dict[str, Figures]) -> str:
     return "\n".join(lines)
 
 
+def costs_of_captures(results: dict[str, Figures]) -> str:
+    """What a capture costs beside the same without one."""
+    lines = []
+    for name, one in results.items():
+        base = results.get(name.removesuffix(CAPTURED))
+        if name.endswith(CAPTURED) and base:
+            more = one["total"] - base["total"]
+            lines.append(f"{name}: {more:+.1f} us an event, {more / base['total']:+.1%}\n")
+    return "".join(lines)
+
+
 def imports(rounds: int) -> dict[str, float]:
     """Print and return the cost of importing each package, in seconds of CPU."""
     costs = {}
@@ -210,9 +231,8 @@ def main() -> None:
         report |= lives(options)
     else:
         load = asked(options)
-        rounds = run_rounds(
-            wanted(options.only), lambda name: measure(name, load), "total", options.rounds
-        )
+        flavours = wanted(options.only, CASES[options.bench].captured)
+        rounds = run_rounds(flavours, lambda name: measure(name, load), "total", options.rounds)
         results = {name: medians(each) for name, each in rounds.items() if each}
         shape = f"{load.sessions} sessions, {load.events} events each"
         shape += f", {load.rate:g} a second each" if load.rate else ", as fast as they come"
@@ -220,6 +240,7 @@ def main() -> None:
         what = CASES[options.bench].what
         print(f"\nCPU us per {what}, medians of {options.rounds}: {shape}")
         print(table(results) if results else "nothing measured")
+        print(costs_of_captures(results), end="")
         report |= {"medians": results, "rounds": rounds}
     print(f"{where}\n{command}")
     if options.json:

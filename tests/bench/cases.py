@@ -18,6 +18,7 @@ class Case:
     rate: float = 0.0  # events a second and session; 0: as fast as the sockets take them
     events: int = 0  # of each session, in a burst
     size: int = 0  # bytes of PCM in one event
+    captured: bool = False  # ours without a capture and with one, nobody else
 
 
 CASES = {
@@ -26,6 +27,10 @@ CASES = {
     "voice": Case("voice", "delivered bot_voice of 200 ms", 200, rate=5, size=6400),
     "voice-burst": Case("voice", "delivered bot_voice of 200 ms", 1, events=5000, size=6400),
     "upstream": Case("upstream", "send_audio of 640 bytes", 100, rate=50, size=640),
+    "capture": Case("text", "delivered token", 200, rate=25, captured=True),
+    "capture-voice": Case(
+        "voice", "delivered bot_voice of 200 ms", 200, rate=5, size=6400, captured=True
+    ),
     "upstream-burst": Case("upstream", "send_audio of 4800 bytes", 1, events=10000, size=4800),
 }
 

@@ -19,6 +19,7 @@ import operator
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FLAVOURS = ("ours-asyncio", "ours-uvloop", "ours-trio", "sdk-asyncio", "sdk-uvloop")
+CAPTURED = "+capture"  # behind the name of a flavour: every session writes a capture file
 PACKAGES = {"ours": "estuary_anyio", "sdk": "estuary_sdk"}
 LEAD = 0.5  # seconds between "all sessions are up" and the first event
 DIALS = 16  # sessions connecting at the same time
@@ -148,7 +150,7 @@ class Run:
 
     async def _session(self, number: int) -> None:
         carries = self.options.carries
-        async with self.library.EstuaryClient(self._config(number)) as client:
+        async with self._client(number) as client:
             self._listen(client, number)
             async with self._dialling:
                 await client.connect()
@@ -161,6 +163,12 @@ class Run:
                 await self._started.wait()
                 await speak(client, number, self.start, self.options)
             await self.tally.done.wait()
+
+    def _client(self, number: int) -> Any:
+        config, folder = self._config(number), self.options.capture
+        if folder is None:
+            return self.library.EstuaryClient(config)
+        return self.library.EstuaryClient(config, capture=folder / f"{number}.jsonl")
 
     def _config(self, number: int) -> Any:
         url = f"http{'s' if self.options.tls else ''}://127.0.0.1:{self.options.port}"
@@ -222,6 +230,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=0, help="bytes of PCM in one event")
     parser.add_argument("--mic-rate", type=int, default=16000, help="Hz")
     parser.add_argument("--tls", action="store_true", help="trust what SSL_CERT_FILE names")
+    parser.add_argument("--capture", type=Path, help="a folder for a capture of each session")
     parser.add_argument("--limit", type=float, default=120.0, help="give up after, s")
     options = parser.parse_args()
     loop = options.flavour.partition("-")[2]

@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .clients import CAPTURED
+
 if TYPE_CHECKING:
     from .cases import Carries
 
@@ -71,10 +73,10 @@ def measure(flavour: str, load: Load) -> Figures:
         pem = Path(folder, "bench.pem")
         if load.tls:
             write_certificate(pem)
-        return _measure(flavour, load, str(pem))
+        return _measure(flavour, load, str(pem), folder)
 
 
-def _measure(flavour: str, load: Load, pem: str) -> Figures:
+def _measure(flavour: str, load: Load, pem: str, folder: str) -> Figures:
     shape: list[object] = ["--carries", load.carries, "--sessions", load.sessions]
     shape += ["--events", load.events, "--rate", load.rate, "--size", load.size]
     serving = ["--cert", pem] if load.tls else []
@@ -83,6 +85,9 @@ def _measure(flavour: str, load: Load, pem: str) -> Figures:
         assert server.stdout is not None
         port = server.stdout.readline().strip()
         shape += ["--port", port, "--mic-rate", load.mic_rate]
+        if flavour.endswith(CAPTURED):
+            shape += ["--capture", folder]
+        flavour = flavour.removesuffix(CAPTURED)
         if load.tls:
             client = _child("clients", flavour, *shape, "--tls", SSL_CERT_FILE=pem)
         else:

@@ -31,6 +31,7 @@ LOADS = [
     pytest.param(("voice", *PACED), 80, id="voice"),
     pytest.param(("voice-burst", "--events", "200"), 200, id="voice-burst"),
     pytest.param(("upstream", *PACED), 80, id="upstream"),
+    pytest.param(("capture", *PACED), 80, id="capture"),
     pytest.param(("upstream-burst", "--events", "200"), 200, id="upstream-burst"),
 ]
 

@@ -117,6 +117,8 @@ def test_the_header_tells_how_the_client_was_made() -> None:
         "seed": 7,
         "path": "/s/",
         "started": "2026-01-02T03:04:05Z",
+        "audio": True,
+        "source": None,
     }
     assert config["api_key"] == "«api_key»"
     assert set(config) == {part.name for part in fields(EstuaryConfig)} - {"token_provider"}

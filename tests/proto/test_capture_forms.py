@@ -37,6 +37,7 @@ from estuary_proto.models.conversation import (
 )
 from estuary_proto.models.reading import spellings
 from estuary_proto.models.session import SessionInfo
+from estuary_proto.models.shares import Share, SharedSession
 from estuary_proto.models.voice import LiveKitToken
 from estuary_proto.testing.pair import Pair
 from estuary_proto.version import __version__
@@ -99,7 +100,7 @@ def chat(pair: Pair) -> None:
 def test_secret_keys_are_those_of_the_models() -> None:
     found = {
         key
-        for _, cls in all_messages()
+        for cls in (*(cls for _, cls in all_messages()), Share, SharedSession)
         for part in fields(cls)
         if part.metadata.get("secret")
         for key in spellings(cls, part)

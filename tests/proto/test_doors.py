@@ -20,7 +20,8 @@ Ack AckDue AckSettled Admit Client Closed ConnectFailed Connected Connection Dea
 Disconnected Drop ErrorCode EstuaryConfig EstuaryError Fault HangUp Interrupt JoinRequested Life
 LocalProtocolError Open Outcome Ready Reconnecting Recorder Refuse RemoteProtocolError ReplyEnded
 ReplyPart ReplyStarted RetryConfig Role SayLine SendBlocked SendText SessionCapabilities Settled
-StateChanged TextPiece Timer UnknownEvent WebSocketLink Writable __version__ replay
+StateChanged TextPiece Timer UnknownEvent WebSocketLink Writable __version__ from_har
+replay to_har
 """
 
 
