@@ -33,7 +33,11 @@ class _Request:
 class Microphone(Protocol):
     """What follows the mute."""
 
-    muted: bool
+    @property
+    def muted(self) -> bool: ...
+
+    @muted.setter
+    def muted(self, muted: bool, /) -> None: ...
 
 
 class Speaking(Driving):
