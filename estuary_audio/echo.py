@@ -29,7 +29,7 @@ RECENT = 80
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
-RESIDUE = -25.0
+RESIDUE = -28.0
 """dB of the loudspeaker's level that may be left: seldom so much, but at times, when the echo's way
 has just changed."""
 
@@ -42,7 +42,7 @@ class EchoCanceller:
     called from any thread, all else belongs to one.
 
     With `shut`, silence is given while the character is heard and no user: nothing that is left of
-    it reaches a server. What the user says comes whole, with 0.12 s before their onset.
+    it reaches a server. What the user says comes whole, with 0.3 s before their onset.
 
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`.
     """

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
+PREROLL = 0.12
+"""Seconds before the user's onset that are let through; more of it would be the character's."""
+
 HEARD = 2.0
 """How many times the power of the room the echo must have to be heard."""
 
@@ -43,7 +46,7 @@ class Suppressor:
         self._linear = LinearEcho(inner)
         moved = self._alignment.has_moved
         self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
-        self._gate = Gate(rate)
+        self._gate = Gate(rate, PREROLL)
 
     @property
     def delay(self) -> float | None:
