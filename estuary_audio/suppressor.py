@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
-PREROLL = 0.2
+PREROLL = 0.3
 """Seconds before the user's onset that are let through; more of it would be the character's."""
 
 HEARD = 2.0
@@ -102,4 +102,4 @@ class Suppressor:
         alone = echo and self.onset is None
         rest = self._linear.feed(near, far, self._alignment.lag, echo=alone)
         self._gate.judge(begin, echo, self.onset)
-        return pcm16(rest) if echo and self._linear.helps else frame
+        return pcm16(rest) if echo and self._linear.knows else frame
