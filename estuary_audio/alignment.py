@@ -21,7 +21,7 @@ RESERVE = 0.004
 SOONEST, LATEST = 0.004, 0.4
 """Between these delays all is well."""
 
-MOVED = 0.003
+MOVED = 0.006
 """Seconds by which an echo has moved for good: another latency."""
 
 SETTLING = 60

@@ -13,7 +13,7 @@ from estuary_audio.gate import Gate
 from estuary_audio.linear import LinearEcho
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
-from estuary_audio.speech import CAUTIOUS, SpeechDetector
+from estuary_audio.speech import SpeechDetector
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
 
 RESIDUE = -25.0
-"""dB of the loudspeaker's level that may be left: seldom so much, but at times, when the echo's way
-has just changed."""
+"""dB of the loudspeaker's level that may be left before it is known: not much."""
+
+LEAST_RESIDUE = -40.0
+"""dB that may always be left: more is, for a moment, when the echo's way has changed a little."""
 
 
 class EchoCanceller:
@@ -42,7 +44,7 @@ class EchoCanceller:
     called from any thread, all else belongs to one.
 
     With `shut`, silence is given while the character is heard and no user: nothing that is left of
-    it reaches a server. What the user says comes whole, with 0.12 s before their onset.
+    it reaches a server. What the user says comes whole, with 0.3 s before their onset.
 
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`.
     """
@@ -75,10 +77,9 @@ class EchoCanceller:
         self._gate = Gate(rate) if shut and echo_cancellation else None
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
-        self._speech = SpeechDetector(inner, RESIDUE, moved, lowest=RESIDUE)
+        self._speech = SpeechDetector(inner, RESIDUE, moved, lowest=LEAST_RESIDUE)
         self._beside = SpeechDetector(inner, COUPLING, moved)
         self._linear = LinearEcho(inner)
-        self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
 
     @property
     def delay(self) -> float | None:
@@ -97,7 +98,7 @@ class EchoCanceller:
 
     @property
     def _ears(self) -> tuple[SpeechDetector, ...]:
-        return self._speech, self._beside, self._rest
+        return self._speech, self._beside
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -178,7 +179,6 @@ class EchoCanceller:
         self._beside.feed(near, far, begin, lag)
         self._speech.feed(floats(cleaned), far, begin, lag)
         rest = self._linear.feed(near, far, lag, echo=self._echoes and self.onset is None)
-        self._rest.feed(rest, far, begin, lag)
         if self._gate is not None and self._linear.knows:
             frame = pcm16(rest)
         self._late += self._plain.clean(frame, b"", 0.0)

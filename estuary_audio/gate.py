@@ -11,9 +11,8 @@ from estuary_audio import pcm
 from estuary_audio.passage import FRAME
 from estuary_audio.tape import Tape
 
-PREROLL = 0.12
-"""Seconds before the user's onset that are let through of what may be echo. More of it would be the
-character's; where no echo is, nothing was shut."""
+PREROLL = 0.3
+"""Seconds before the user's onset that are let through of what may be echo."""
 
 HELD = 0.7
 """Seconds that are kept back while shut: that, and what it takes to notice."""
@@ -25,8 +24,9 @@ TAIL = 0.2
 class Gate:
     """Sound at `rate` Hz goes in, frames of it are judged in order, and as much comes out."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, preroll: float = PREROLL) -> None:
         self._rate = rate
+        self._preroll = preroll
         self._shut_until = float("-inf")
         self._begin_anew()
 
@@ -78,7 +78,7 @@ class Gate:
             self._shut_until = at + TAIL
         self._held.append((at, size, at < self._shut_until))
         if onset is not None:
-            self._release(onset - PREROLL)
+            self._release(onset - self._preroll)
         # Who begins to speak as the echo ends is noticed a little later.
         while self._held and (not self._held[0][2] or len(self._held) > round(HELD / FRAME)):
             self._give(silent=self._held[0][2])

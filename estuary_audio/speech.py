@@ -41,9 +41,6 @@ ENOUGH = 3.0
 RECENT, NEEDED = 20, 10
 """Frames that are looked at, and how many of them must be speech to begin."""
 
-CAUTIOUS = 16
-"""How many for who hears what a moment's change of the room leaves of the echo."""
-
 HANGOVER = 0.4
 """Seconds without speech after which it has ended."""
 
@@ -78,7 +75,7 @@ class SpeechDetector:
     """Frames of 10 ms at `rate` in; `coupling` is in dB, at first, from loudspeaker to here.
 
     `is_echo()` is asked, before speech is believed, whether it is the loudspeaker's after all.
-    `needed` frames of the last 20 must be speech. The coupling never passes for less than `lowest`.
+    The coupling never passes for less than `lowest`.
     """
 
     def __init__(
@@ -86,7 +83,6 @@ class SpeechDetector:
         rate: int,
         coupling: float,
         is_echo: Callable[[], bool] = lambda: False,
-        needed: int = NEEDED,
         lowest: float = LEAST,
     ) -> None:
         self.onset: float | None = None
@@ -96,7 +92,6 @@ class SpeechDetector:
         self._rate = rate
         self._first_coupling = coupling
         self._is_echo = is_echo
-        self._needed = needed
         self._lowest = lowest
         self._said: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._edges: Any = None
@@ -209,7 +204,7 @@ class SpeechDetector:
         if speech:
             self._last = at + FRAME
         if self.onset is None:
-            if sum(found for _, found in self._frames) >= self._needed and speech:
+            if sum(found for _, found in self._frames) >= NEEDED and speech:
                 if not self._is_echo():
                     self.onset = next(when for when, found in self._frames if found)
         elif at - self._last > HANGOVER:

@@ -13,7 +13,7 @@ from estuary_audio.gate import Gate
 from estuary_audio.linear import LinearEcho
 from estuary_audio.passage import Passage, inner_rate
 from estuary_audio.samples import floats, pcm16
-from estuary_audio.speech import CAUTIOUS, SpeechDetector
+from estuary_audio.speech import SpeechDetector
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 COUPLING = 0.0
 """dB of the loudspeaker's level that the microphone may hear before it is known."""
+
+PREROLL = 0.3
+"""Seconds before the user's onset that are let through; more of it would be the character's."""
 
 HEARD = 2.0
 """How many times the power of the room the echo must have to be heard."""
@@ -41,9 +44,7 @@ class Suppressor:
         self._speech = SpeechDetector(inner, COUPLING, self._alignment.has_moved)
         self._passage = Passage(rate, 0, self._analyse)
         self._linear = LinearEcho(inner)
-        moved = self._alignment.has_moved
-        self._rest = SpeechDetector(inner, COUPLING, moved, needed=CAUTIOUS)
-        self._gate = Gate(rate)
+        self._gate = Gate(rate, PREROLL)
 
     @property
     def delay(self) -> float | None:
@@ -53,12 +54,11 @@ class Suppressor:
     @property
     def onset(self) -> float | None:
         """When the user began to speak who speaks now; None while nobody does."""
-        onsets = [ear.onset for ear in (self._speech, self._rest) if ear.onset is not None]
-        return min(onsets) if onsets else None
+        return self._speech.onset
 
     def talking(self, at: float) -> bool:
         """Whether the user spoke at that time; while they speak, also later ones."""
-        return self._speech.talking(at) or self._rest.talking(at)
+        return self._speech.talking(at)
 
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
@@ -92,7 +92,6 @@ class Suppressor:
         self._alignment.clear()
         self._linear.clear()
         self._speech.clear()
-        self._rest.clear()
 
     def _analyse(self, frame: bytes, begin: float, end: float) -> bytes:
         near = floats(frame)
@@ -102,6 +101,5 @@ class Suppressor:
         echo = self._speech.explained > HEARD * self._speech.quiet
         alone = echo and self.onset is None
         rest = self._linear.feed(near, far, self._alignment.lag, echo=alone)
-        self._rest.feed(rest, far, begin, self._alignment.lag)
         self._gate.judge(begin, echo, self.onset)
-        return pcm16(rest) if echo and self._linear.helps else frame
+        return pcm16(rest) if echo and self._linear.knows else frame
