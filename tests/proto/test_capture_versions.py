@@ -124,7 +124,12 @@ def test_lists_are_compared_item_by_item() -> None:
     lines = of_another_version(pair.lines)
     assert replay(lines).difference is None
     for other in ([[1, {"a": [3]}], "x"], [[1], "x"], ["x"], [[1, {"b": [2]}], "x"]):
-        changed = edited(lines, '"is":"UnknownEvent"', lambda e, o=other: e["got"].update(args=o))
+        args: list[Any] = other
+
+        def change(entry: dict[str, Any], args: list[Any] = args) -> None:
+            entry["got"]["args"] = args
+
+        changed = edited(lines, '"is":"UnknownEvent"', change)
         assert replay(changed).difference is not None
 
 
