@@ -39,9 +39,7 @@ def exported(name: str) -> Any:
     return json.loads((CAPTURES / f"{name}.har").read_text(encoding="utf-8"))
 
 
-def har(
-    *sockets: Sequence[tuple[str, str | bytes]], url: str = "wss://h:8443/socket.io/?EIO=4"
-) -> Any:
+def har(*sockets: Sequence[tuple[str, Any]], url: str = "wss://h:8443/socket.io/?EIO=4") -> Any:
     """A HAR by hand: `<` was received, `>` was sent, a tenth of a second each."""
     entries = []
     at = 1_700_000_000.0

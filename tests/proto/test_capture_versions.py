@@ -249,3 +249,9 @@ def test_nothing_is_settled_twice_by_the_late_ack() -> None:
     assert not pair.of(ReplyEnded)
     assert all("late" not in str(event) for event in pair.of(Fault))
     pair.check()
+
+
+def test_a_blank_line_is_none_to_correct() -> None:
+    lines = session()
+    with pytest.raises(EstuaryError, match="there is none"):
+        corrected([*lines[:5], "\n", *lines[5:]], 6, None)
