@@ -54,11 +54,7 @@ def recorder_of(header: Entry, write: Callable[[str], object]) -> Recorder:
     seed, path = header.data.get("seed", 0), header.data.get("path", "/socket.io/")
     if not isinstance(seed, int) or not isinstance(path, str):
         raise bad_line(header.line, "the header's seed or path is odd")
-    settings = config_of(header)
-    try:
-        return Recorder(settings, write, seed=seed, path=path, audio=has_audio(header))
-    except (EstuaryError, TypeError) as error:
-        raise bad_line(header.line, f"its configuration does not stand: {error}") from None
+    return Recorder(config_of(header), write, seed=seed, path=path, audio=has_audio(header))
 
 
 def config_of(header: Entry, **changes: Any) -> EstuaryConfig:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .. import messages, socketio
 from ..answers import Ack
 from ..config import EstuaryConfig, SessionCapabilities
-from ..errors import ErrorCode, EstuaryError, RemoteProtocolError
+from ..errors import EstuaryError, RemoteProtocolError
 from ..jsontext import loads
 from ..states import Role
 from ..timers import Timer
@@ -77,8 +77,8 @@ def _auth(socket: Socket) -> dict[str, Any]:
                     found = loads(message.data, len(_CONNECT))
                 except RemoteProtocolError:
                     break
-                if isinstance(found, dict):
-                    return found
+                assert isinstance(found, dict)  # It begins with a brace.
+                return found
     return {}
 
 
@@ -205,9 +205,8 @@ class _Retelling:
             elif packet is not None and packet.type is socketio.PacketType.ACK:
                 assert packet.id is not None
                 self._core.submit(Ack(packet.id, tuple(packet.data)), now=now)
-        except EstuaryError as error:
-            if error.code is ErrorCode.CONFIG_INVALID:
-                raise
+        except EstuaryError:
+            return  # As above: it cannot be said here, or now.
 
     def _packet(self, data: str | bytes) -> socketio.Packet | None:
         if isinstance(data, bytes):

@@ -209,7 +209,7 @@ def lives(options: argparse.Namespace) -> dict[str, object]:
     case = LIVES[options.bench]
     sessions = options.sessions or case.sessions
     rounds = run_rounds(
-        wanted(options.only),
+        wanted(options.only, captured=False),
         lambda name: live(name, options.bench, sessions),
         case.shown,
         options.rounds,

@@ -53,7 +53,8 @@ def test_a_whole_demonstration_unfolds(ended: Ended, tmp_path: Path) -> None:
 def test_a_talk_is_captured_without_its_sound(ended: Ended, tmp_path: Path) -> None:
     file = tmp_path / "talk.jsonl"
     wav = write_wav(tmp_path / "in.wav", b"\x00\x40\x00\xc0" * 8000)
-    ended("talk", "--input-wav", wav, "--capture", str(file), "--no-capture-audio")
+    options = ("--capture", str(file), "--no-capture-audio", "--timeout", "1")
+    ended("talk", "--input-wav", wav, *options)
     lines = file.read_text(encoding="utf-8").splitlines()
     assert json.loads(lines[0])["audio"] is False
     assert "«pcm " in "".join(lines)

@@ -6,7 +6,7 @@ import copy
 import json
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +22,9 @@ from estuary_proto.models.conversation import BotResponse
 from estuary_proto.rest.http import HttpRequest
 from tests.proto.test_capture import KEY, Taped, chat
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 CAPTURES = Path(__file__).parent.parent / "captures"
 AUTH = EstuaryConfig("http://h", "est_har_key", "demo", "p").auth()
 GREETING = (
@@ -36,7 +39,7 @@ def exported(name: str) -> Any:
     return json.loads((CAPTURES / f"{name}.har").read_text(encoding="utf-8"))
 
 
-def har(*sockets: list[tuple[str, str | bytes]], url: str = "wss://h:8443/socket.io/?EIO=4") -> Any:
+def har(*sockets: Sequence[tuple[str, Any]], url: str = "wss://h:8443/socket.io/?EIO=4") -> Any:
     """A HAR by hand: `<` was received, `>` was sent, a tenth of a second each."""
     entries = []
     at = 1_700_000_000.0

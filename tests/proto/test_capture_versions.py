@@ -124,7 +124,12 @@ def test_lists_are_compared_item_by_item() -> None:
     lines = of_another_version(pair.lines)
     assert replay(lines).difference is None
     for other in ([[1, {"a": [3]}], "x"], [[1], "x"], ["x"], [[1, {"b": [2]}], "x"]):
-        changed = edited(lines, '"is":"UnknownEvent"', lambda e, o=other: e["got"].update(args=o))
+        args: list[Any] = other
+
+        def change(entry: dict[str, Any], args: list[Any] = args) -> None:
+            entry["got"]["args"] = args
+
+        changed = edited(lines, '"is":"UnknownEvent"', change)
         assert replay(changed).difference is not None
 
 
@@ -244,3 +249,9 @@ def test_nothing_is_settled_twice_by_the_late_ack() -> None:
     assert not pair.of(ReplyEnded)
     assert all("late" not in str(event) for event in pair.of(Fault))
     pair.check()
+
+
+def test_a_blank_line_is_none_to_correct() -> None:
+    lines = session()
+    with pytest.raises(EstuaryError, match="there is none"):
+        corrected([*lines[:5], "\n", *lines[5:]], 6, None)
