@@ -9,7 +9,7 @@ import anyio
 from estuary_audio.livekit import BotState, RoomLost, TrackEnded, TrackStarted, open_room
 from estuary_proto.errors import EstuaryError
 from tests.livekit.keys import token
-from tests.livekit.running import Stage, measured, share, tone
+from tests.livekit.running import PATIENCE, Stage, measured, share, tone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,15 +55,16 @@ async def _gone(ear: Ear) -> list[Any]:
 
 async def _flow(speaker: Ear, hearer: Ear, rate: int) -> None:
     """Wait until what one says is heard by the other, and all of that has been heard."""
-    await speaker.room.until_heard()
-    begin = len(hearer.audio)
-    # The first packets of a connection may still be lost.
-    while measured(hearer.audio[begin:], rate)["seconds"] < 0.1:
-        await speaker.room.send_audio(tone(300, 0.1, rate))
-        await hearer.seconds(0.1, rate)
-    await speaker.room.flush()
-    while measured(await hearer.seconds(0.3, rate), rate)["seconds"]:
-        pass
+    with anyio.fail_after(PATIENCE):
+        await speaker.room.until_heard()
+        begin = len(hearer.audio)
+        # The first packets of a connection may still be lost.
+        while measured(hearer.audio[begin:], rate)["seconds"] < 0.1:
+            await speaker.room.send_audio(tone(300, 0.1, rate))
+            await hearer.seconds(0.1, rate)
+        await speaker.room.flush()
+        while measured(await hearer.seconds(0.3, rate), rate)["seconds"]:
+            pass
 
 
 async def tones(stage: Stage) -> Any:
