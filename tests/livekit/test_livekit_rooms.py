@@ -85,7 +85,9 @@ def test_a_connection_that_is_cut_comes_back(play: Callable[..., Any], own: bool
 
 
 def test_a_wrong_token(play: Callable[..., Any]) -> None:
-    found = play("refused", secret="another-secret-of-at-least-thirty-two-bytes")["refused"]
+    found = play("refused", again=True, secret="another-secret-of-at-least-thirty-two-bytes")[
+        "refused"
+    ]
     assert found["code"] == "AUTH_FAILED"
     assert found["secret"] is False
 
@@ -94,13 +96,13 @@ def test_no_server(play: Callable[..., Any]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{free.getsockname()[1]}"
-    assert play("refused", url=url)["refused"]["code"] == "CONNECTION_FAILED"
+    assert play("refused", again=True, url=url)["refused"]["code"] == "CONNECTION_FAILED"
 
 
 def test_a_server_that_says_nothing(play: Callable[..., Any], own: bool) -> None:
     if not own:
         pytest.skip("LiveKit's server answers")
-    found = play("refused", unready=True, within=1)["refused"]
+    found = play("refused", again=True, unready=True, within=1)["refused"]
     assert found["code"] == "CONNECTION_TIMEOUT"
 
 
