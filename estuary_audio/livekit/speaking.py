@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from estuary_audio.chunker import AudioBlock
@@ -22,10 +23,7 @@ BEHIND = 0.1
 """Seconds by which a loop that was busy may be late and still catch up."""
 
 LATE = 0.04
-"""Seconds without sound after which a pause has begun."""
-
-QUIET = 20
-"""Frames of silence at the beginning of a pause: who hears would go on with the last sound."""
+"""Seconds without sound after which a pause has begun; they are made up for."""
 
 SLICE = 0.1
 """Seconds of a long sound that are taken at once."""
@@ -141,26 +139,27 @@ class Speaking:
 
     async def _write(self) -> None:
         quiet = bytes(round(FRAME * self._outgoing.native) * WIDTH)
+        paused = True
         while True:
-            while (frame := self._outgoing.take()) is not None:
-                self._idle = False
-                await self._send(frame)
-            self._idle = True
-            self._less.set()
-            self._more.clear()
-            try:
-                # The next may only be late.
-                async with asyncio.timeout(LATE):
-                    await self._more.wait()
-                continue
-            except TimeoutError:
-                pass
-            for _ in range(QUIET):
-                if self._outgoing.waiting:
-                    break
-                await self._send(quiet)
+            frame = self._outgoing.take()
+            if frame is None:
+                self._idle = True
+                self._less.set()
+                self._more.clear()
+                # The next may only be late. In a pause silence keeps the time going, without which
+                # those who hear would miss what begins after it.
+                if not paused and await self._comes_within(LATE):
+                    continue
+                paused, frame = True, quiet
             else:
+                paused = self._idle = False
+            await self._send(frame)
+
+    async def _comes_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._more.wait()
+        return self._more.is_set()
 
     async def _send(self, frame: bytes) -> None:
         """A frame, when its time has come; returns when that of the next has."""

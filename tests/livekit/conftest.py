@@ -23,10 +23,16 @@ SERVERS = ["own", *(["livekit-server"] if shutil.which("livekit-server") else []
 
 
 @pytest.fixture(scope="session", params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a server: the tests' own, and LiveKit's where it is installed."""
-    start = _own if request.param == "own" else _livekit
-    yield from start()
+def which(request: pytest.FixtureRequest) -> str:
+    """The tests' own server, and LiveKit's where it is installed."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(which: str) -> Iterator[str]:
+    """Its URL."""
+    yield from _own() if which == "own" else _livekit()
 
 
 def _own() -> Iterator[str]:
@@ -65,11 +71,19 @@ def _livekit() -> Iterator[str]:
 
 
 @pytest.fixture
-def play(server: str, backend: str) -> Callable[..., Any]:
-    """Play a scenario; gives what it found, having left nothing behind."""
+def own(which: str) -> bool:
+    """Whether it is the tests' own server."""
+    return which == "own"
 
-    def play(scenario: str, **arguments: Any) -> Any:
-        command = [sys.executable, "-m", "tests.livekit.running", scenario, backend, server]
+
+@pytest.fixture
+def play(server: str, backend: str, own: bool) -> Callable[..., Any]:
+    """Play scenarios; gives what each found, nothing having been left behind."""
+
+    def play(*scenarios: str, **arguments: Any) -> Any:
+        arguments["own"] = own
+        names = ",".join(scenarios)
+        command = [sys.executable, "-m", "tests.livekit.running", names, backend, server]
         done = subprocess.run(
             [*command, json.dumps(arguments)],
             check=False,
