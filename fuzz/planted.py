@@ -94,9 +94,9 @@ BUGS: Final = (
         "(batch or None) if frame is None else frame", "frame or batch or None", "client"),
     Bug("the gateway trips over a blank", "gateway/session.py",
         'self.allows(message.text or "")', "self.allows(message.text.strip())", "gateway"),
-    Bug("nobody is let in twice, said late", "gateway/session.py",
-        "if self._gone_by is None and self._waits_to_enter:\n                self._decide(who)",
-        "self._decide(who)", "gateway"),
+    Bug("somebody enters who has left", "gateway/session.py",
+        "if who is not None and self._gone_by is None and self._waits_to_enter:",
+        "if who is not None:", "gateway"),
 )  # fmt: skip
 
 
