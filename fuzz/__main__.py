@@ -33,6 +33,7 @@ def main() -> int:
     smaller.add_argument("file", type=Path)
     smaller.add_argument("--into", type=Path, default=Path())
     plants = commands.add_parser("planted", help="how many planted bugs are found")
+    plants.add_argument("target", nargs="*", help="only the bugs of these")
     plants.add_argument("--seconds", type=float, default=600.0, help="at most, for each")
     plants.add_argument("--jobs", type=int, default=1)
     return {
@@ -102,7 +103,7 @@ def _minimise(options: argparse.Namespace) -> int:
 def _planted(options: argparse.Namespace) -> int:
     from .planted import table
 
-    for line in table(options.seconds, options.jobs):
+    for line in table(options.seconds, options.jobs, options.target):
         print(line, flush=True)
     return 0
 

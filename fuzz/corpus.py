@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from base64 import b64decode, b64encode
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ HOME: Final = Path(__file__).parent / "corpus"
 PACKAGES: Final = ("/estuary_proto/", "/estuary_anyio/")
 FILLER: Final = 120
 """The longest input that is kept without need."""
-Step = tuple[str, int, int]
+Step = tuple[str, int, int, int]
 
 
 def load(name: str) -> list[bytes]:
@@ -36,8 +37,8 @@ def save(name: str, inputs: Iterable[bytes]) -> None:
 
 
 def steps(run: Target, data: bytes) -> set[Step]:
-    """The steps from line to line that the packages take for these bytes."""
-    found: set[Step] = set()
+    """The steps from line to line that the packages take for these bytes, and about how often."""
+    found: Counter[tuple[str, int, int]] = Counter()
 
     def local(frame: Any, event: str, arg: object) -> Any:
         nonlocal found
@@ -47,7 +48,7 @@ def steps(run: Target, data: bytes) -> set[Step]:
         def trace(frame: Any, event: str, arg: object) -> Any:
             nonlocal last
             if event == "line":
-                found.add((file, last, frame.f_lineno))
+                found[file, last, frame.f_lineno] += 1
                 last = frame.f_lineno
             return trace
 
@@ -63,7 +64,7 @@ def steps(run: Target, data: bytes) -> set[Step]:
         run(data)
     finally:
         sys.settrace(before)
-    return found
+    return {(*step, min(count.bit_length(), 4)) for step, count in found.items()}
 
 
 def chosen(run: Target, inputs: Sequence[bytes], most: int) -> list[bytes]:

@@ -24,6 +24,7 @@ WORDS: Final = Path(__file__).parent / "words.dict"
 """What parsers that are not written in Python look for, and so cannot tell a fuzzer."""
 
 _STATUS: Final = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
+_COUNTED: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _SAVED: Final = re.compile(r"Test unit written to (\S*(?:crash|timeout|oom)-\w+)")
 
 
@@ -65,7 +66,7 @@ def run(name: str, seconds: float, still: float, *, python: str = sys.executable
     command = [
         python, "-m", "fuzz.engine", name, str(seeds),
         f"-artifact_prefix={home}/", f"-max_total_time={int(seconds)}",
-        f"-dict={WORDS}", "-use_value_profile=1",
+        f"-dict={WORDS}", "-use_value_profile=1", "-print_final_stats=1",
         f"-max_len={MOST.get(name, 600)}", "-timeout=20", "-rss_limit_mb=3000",
     ]  # fmt: skip
     result = Result(name)
@@ -86,6 +87,8 @@ def run(name: str, seconds: float, still: float, *, python: str = sys.executable
                     grown = now if int(found[2]) > result.coverage else grown
                 result.coverage = max(result.coverage, int(found[2]))
                 result.features = max(result.features, int(found[3]))
+            elif counted := _COUNTED.search(line):
+                result.executions = int(counted[1])
             elif saved := _SAVED.search(line):
                 result.finding = Path(saved[1])
             if now - grown > still and not result.finding:

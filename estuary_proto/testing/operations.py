@@ -21,7 +21,9 @@ from ..intents import (
     SendCameraImage,
     SendText,
 )
+from ..messages import UnknownEvent
 from ..models.session import SessionInfo, VoiceMode
+from ..packing import NAMESPACE
 from ..states import Role
 from . import making
 from .choosing import flag, pick
@@ -55,6 +57,7 @@ SAID: Final = (
     AudioPlaybackComplete("m1"),
     SendCameraImage("AAAA"),
     RenewAuthentication("ect_x"),
+    UnknownEvent("custom", (b"", {"b": b"x"})),
     SendText("x" * 100_000),
     SendText("\ud800"),
 )
@@ -63,7 +66,7 @@ FAULTS: Final = (
     EstuaryError("no route", ErrorCode.CONNECTION_FAILED),
     EstuaryError("the key is wrong", ErrorCode.AUTH_FAILED, {"status": 401}),
 )
-FLOODS: Final = (10,) * 15 + (1200,)
+FLOODS: Final = (10,) * 7 + (1200,)
 """How often the same frame comes in a row; the last is more than may wait of anything."""
 WITHIN: Final = (None, 0.0, 5.0)
 
@@ -77,7 +80,10 @@ def _peers(choose: Chooser, sender: Role) -> tuple[Any, ...]:
 
 
 def _flood(choose: Chooser, sender: Role) -> tuple[Any, ...]:
-    return pick(choose, making.FRAMES[sender]), pick(choose, FLOODS)
+    frames = making.FRAMES[sender]
+    if flag(choose):  # What has to be answered fills what is bounded.
+        frames = (f'42{NAMESPACE},5["custom"]', "2")
+    return pick(choose, frames), pick(choose, FLOODS)
 
 
 def _client_says(choose: Chooser) -> tuple[Any, ...]:
@@ -115,6 +121,8 @@ def _connection(role: Role) -> Mapping[str, Callable[[Chooser], tuple[Any, ...]]
     return {
         "receive": lambda choose: _peers(choose, role.other),
         "receive again": lambda choose: (pick(choose, making.FRAMES[role.other]),),
+        "receive ack": lambda choose: (f"43{NAMESPACE},{1 + choose.below(3)}[]",),
+        "receive leave": _one_of(f"41{NAMESPACE},", "1"),
         "submit": _client_says if role is Role.CLIENT else _server_says,
         "pull": lambda choose: (*_count(choose), flag(choose)),
         "due": _none,
@@ -238,7 +246,7 @@ def operation(choose: Chooser, kind: Kind) -> Operation:
     """One operation of this kind."""
     verb, arguments = pick(choose, kind.verbs)
     after = pick(choose, kind.after)
-    return Operation(after, verb.removesuffix(" again"), arguments(choose))
+    return Operation(after, verb.partition(" ")[0], arguments(choose))
 
 
 def operations(choose: Chooser, kind: Kind, most: int = 60) -> list[Operation]:

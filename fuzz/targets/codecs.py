@@ -247,7 +247,9 @@ def transcript(data: bytes) -> None:
     while choose.more:
         chunk = _chunk(choose)
         if choose.below(16) == 15:
-            one.redact(chunk.message_id)
+            for number in range(1 if flag(choose) else MAX_OPEN + 9):
+                one.redact(f"n{number}" if number else chunk.message_id)
+            assert len(one._redacted) <= MAX_OPEN
         for over in set(shown) - set(one._open):
             del shown[over]
         told = one.feed(chunk)

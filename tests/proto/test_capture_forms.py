@@ -469,3 +469,52 @@ def test_which_piece_answers_which_turn() -> None:
     assert (found.turns, found.pieces, found.first_piece) == (2, 5, (5.0,))
     assert found.reconnects == 1
     assert found.connected == 10.0 + 2.0
+
+
+# --- found by fuzzing --------------------------------------------------------------------------
+
+
+def begun() -> tuple[Recorder, list[str]]:
+    lines: list[str] = []
+    recorder = Recorder(EstuaryConfig("ws://h", "est_long_key", "c", "p"), lines.append)
+    recorder.connect(now=1.0)
+    recorder.opened(1, now=1.0)
+    for frame in ('0{"sid":"e"}', "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]'):
+        recorder.receive(1, frame, now=1.0)
+    return recorder, lines
+
+
+def test_the_pull_behind_an_empty_attachment_is_told() -> None:
+    """It settles the message, and what settles must replay."""
+    recorder, lines = begun()
+    recorder.submit(UnknownEvent("photo", (b"",)), now=1.0)
+    while recorder.next_frame(1) is not None:
+        pass
+    while recorder.next_event() is not None:
+        pass
+    assert any('"is":"Settled"' in line for line in lines)
+    assert replay(lines).difference is None
+
+
+def test_placeholders_number_on_in_a_replay() -> None:
+    """A secret that JSON wrote as a number stands in no frame as a placeholder."""
+    recorder, lines = begun()
+    recorder.receive(1, '42/sdk,["livekit_token",{"token":0},{"token":"secret"}]', now=1.0)
+    while recorder.next_event() is not None:
+        pass
+    assert "«token:2»" in lines[-2]
+    assert replay(lines).difference is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"t":1' + "0" * 400 + ',"in":"connect"}',
+        '{"in":"connect","clock":1' + "0" * 400 + "}",
+        '{"in":"connect","now":1' + "0" * 400 + "}",
+    ],
+)
+def test_a_time_beyond_all_numbers_is_no_capture(line: str) -> None:
+    _, lines = begun()
+    with pytest.raises(EstuaryError, match=f"line {len(lines) + 1} of the capture"):
+        replay([*lines, line])

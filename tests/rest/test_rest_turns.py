@@ -110,3 +110,23 @@ def test_the_request_of_a_stream() -> None:
     assert json.loads(call.body)["stream"] is True
     assert call.request().header("accept") == "application/x-ndjson"
     assert "stream" not in json.loads(turns.turn("c", "p", "Hi").body)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_line_that_is_too_long_fails_however_it_comes(size: int) -> None:
+    reader = TurnReader(longest=60)
+    data = wire([LINES[0], {"type": "sparkle", "data": "x" * 60}, LINES[-1]], "\n")
+    told: list[Any] = []
+    with pytest.raises(TurnFailed, match="longer than 60 bytes") as failed:
+        for at in range(0, len(data), size):
+            told += reader.feed(data[at : at + size])
+    assert failed.value.partial == "Grüß "
+
+
+def test_nothing_is_kept_of_what_comes_behind_the_end() -> None:
+    reader = TurnReader(longest=100)
+    list(reader.feed(wire(LINES) + b"\n" + b"x" * 50))
+    for _ in range(100):
+        list(reader.feed(b"x" * 50))
+    assert not reader._rest
+    assert not list(reader.finish())
