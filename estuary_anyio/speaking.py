@@ -9,7 +9,8 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from estuary_proto.errors import ErrorCode, EstuaryError, SendBlocked
 from estuary_proto.models.session import VoiceMode
-from estuary_proto.voice import FRAME, check_pcm
+from estuary_proto.microphone import check_pcm
+from estuary_proto.voice import FRAME
 
 from .driving import Driving
 
