@@ -54,8 +54,6 @@ class Indoors:
         _timers: Timers
         _now: float
 
-        @property
-        def is_connected(self) -> bool: ...
         def _tick(self, now: float) -> float: ...
         def _collect(self) -> None: ...
         def _say(self, message: Any, ack_within: float | None) -> int: ...
@@ -127,7 +125,7 @@ class Indoors:
     def _fall_silent(self, message_id: str) -> None:
         if self.playback.state_of(message_id) is PlaybackState.INTERRUPTED:
             self._hushed_until = self._now + JITTER
-        elif self.is_connected:
+        else:
             with suppress(SendBlocked):  # A peer that does not read hears of nothing.
                 self._say(AudioPlaybackComplete(message_id), None)
         self._heard_in_room = None
@@ -148,8 +146,7 @@ class Indoors:
 
     def _offered_room(self) -> LiveKitToken | None:
         session = self.session
-        if session is None:
-            return None
+        assert session is not None  # Voice starts in one.
         token, url = session.livekit_token or "", session.livekit_url or ""
         room = session.livekit_room or ""
         if not (token or url or room):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from .errors import ErrorCode, EstuaryError
 from .events import Fault
-from .intents import StopVoice
+from .intents import LiveKitLeave, StopVoice
 from .models.session import VoiceMode
 from .room import Room, Stage
 from .turns import Ear
@@ -195,6 +195,8 @@ class OverLiveKit:
         opened = self.ear in (Ear.OPENING, Ear.OPEN) or self._finishing
         if opened and not self._ear_is_room:  # A turn that was opened is closed.
             self._out.submit(StopVoice(), None)
+        if not deleted:
+            self._out.submit(LiveKitLeave(), None)
         self._lapse()
         self._owed = True
         if mode is None or deleted:

@@ -77,7 +77,10 @@ class Host(Protocol):
         """We are out, as was wanted."""
 
     def room_lost(self, error: EstuaryError, *, deleted: bool) -> None:
-        """We are out: the server has `deleted` the room, or the network failed."""
+        """We are out: the server has `deleted` the room, or the network failed.
+
+        What the server should know is for the host to say.
+        """
 
 
 class Room:
@@ -154,7 +157,7 @@ class Room:
             self.lose("muted")
         if muted is not self._muted:
             self._muted = muted
-            if self.stage in _INSIDE:
+            if self.stage in _INSIDE or self.stage is Stage.LEAVING:
                 self._out.tell(MuteTrack(self.number, muted))
 
     def show_muted(self, muted: bool) -> None:
@@ -225,8 +228,6 @@ class Room:
         elif self.stage is Stage.JOINED:
             self.fail(f"the LiveKit room was lost before the character came: {why}")
         else:
-            if not deleted:
-                self._out.submit(LiveKitLeave(), None)
             self._be_out(why)
             lost = EstuaryError(f"the LiveKit room was lost: {why}", ErrorCode.CONNECTION_FAILED)
             self._host.room_lost(lost, deleted=deleted)
@@ -241,6 +242,7 @@ class Room:
     def expire(self) -> None:
         """Something takes too long."""
         if self.stage is Stage.LEAVING:
+            self._out.tell(LeaveRoom(self.number))
             self.has_left(self.number, None, deleted=False)
         elif self.stage is Stage.READY:
             self.has_spoken(self.number)
@@ -322,6 +324,7 @@ class Room:
         self._spare = None
         self._out.arm(None)
         self.lose("connection_lost")
+        self._losses.report()
         self._disconnect(reason)
 
     def _disconnect(self, reason: str) -> None:

@@ -359,7 +359,9 @@ class Voice(OverLiveKit):
         assert turn is not None  # The ear opens for one.
         self.ear = Ear.OPEN
         self._owed = False
-        if self._presses_in_room and not self.is_muted:
+        if self.transport == "livekit" and self.is_muted:
+            self._forget(turn, "muted")
+        elif self._presses_in_room:
             self._room.mute(False)
         while turn.kept:
             pcm, seconds = turn.kept.popleft()
