@@ -18,8 +18,8 @@ LATEST = 500
 """Milliseconds: the longest delay that the module takes."""
 
 
-def livekit(name: str) -> Any:
-    """A module of the package `livekit`.
+def livekit(name: str, purpose: str = "removing echo") -> Any:
+    """A module of the package `livekit`, which `purpose` needs.
 
     Raises EstuaryError LIVEKIT_UNAVAILABLE when the package, or its native part, is not there.
     """
@@ -31,8 +31,8 @@ def livekit(name: str) -> Any:
         # Its native library is looked for on import, and missing that is no ImportError.
         problem = f"the package livekit cannot be used ({error})"
     raise EstuaryError(
-        f"removing echo needs the extra [livekit], and {problem}: "
-        "pip install 'estuary-anyio[audio,livekit]'",
+        f"{purpose} needs the extra [livekit], and {problem}: "
+        "pip install 'estuary-anyio[livekit]'",
         ErrorCode.LIVEKIT_UNAVAILABLE,
         {"missing": "livekit", "extra": "livekit"},
     )

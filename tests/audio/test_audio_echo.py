@@ -261,5 +261,5 @@ def test_without_the_extra(how: str, why: str) -> None:
     told, used = done.stdout.splitlines()
     assert told.startswith("LIVEKIT_UNAVAILABLE removing echo needs the extra [livekit]")
     assert why in told
-    assert "pip install 'estuary-anyio[audio,livekit]'" in told
+    assert "pip install 'estuary-anyio[livekit]'" in told
     assert used == "Suppressor"

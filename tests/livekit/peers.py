@@ -1,0 +1,180 @@
+"""The media half of the test SFU: peer connections on aiortc, and sound passed on between them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import aioice.ice
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+from livekit.protocol import rtc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av import AudioFrame
+
+# LiveKit's client uses no loopback interface of its own, yet takes a server that is there.
+aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+
+WAITING = 25
+"""Frames of 20 ms that may wait for a subscriber."""
+
+
+class Forward(MediaStreamTrack):
+    """A published track, as one subscriber gets it."""
+
+    kind = "audio"
+
+    def __init__(self, track: str, owner: str) -> None:
+        super().__init__()
+        self.track = track
+        self.owner = owner
+        self._frames: asyncio.Queue[AudioFrame] = asyncio.Queue(WAITING)
+
+    def feed(self, frame: AudioFrame) -> None:
+        """Pass a frame on; the oldest goes when the subscriber is behind."""
+        if self._frames.full():
+            self._frames.get_nowait()
+        self._frames.put_nowait(frame)
+
+    async def recv(self) -> AudioFrame:
+        """The next frame, for aiortc's sender."""
+        return await self._frames.get()
+
+
+class Published:
+    """A track that a participant publishes: read once, fed to everybody who subscribed."""
+
+    def __init__(self, info: Any) -> None:
+        self.info = info
+        self.forwards: list[Forward] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    def begin(self, source: MediaStreamTrack) -> None:
+        """Its sound has arrived."""
+        if self._pump is None:
+            self._pump = asyncio.ensure_future(self._pass_on(source))
+
+    async def _pass_on(self, source: MediaStreamTrack) -> None:
+        try:
+            while True:
+                frame: Any = await source.recv()
+                for forward in self.forwards:
+                    forward.feed(frame)
+        except MediaStreamError:
+            return
+
+    async def end(self) -> None:
+        """Nobody hears it any more."""
+        for forward in self.forwards:
+            forward.stop()
+        self.forwards.clear()
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+
+class Peer:
+    """A peer connection, and what its transceivers send."""
+
+    def __init__(self, arrived: Callable[[str, MediaStreamTrack], None]) -> None:
+        self.pc = RTCPeerConnection()
+        self._arrived = arrived
+        self._free = asyncio.Event()  # No offer of ours is under way.
+        self._free.set()
+        self._offers = 0
+        self._early: list[Any] = []  # Candidates that came before what they belong to.
+
+    async def trickle(self, candidate: str) -> None:
+        """A candidate of the client's."""
+        parts = json.loads(candidate)
+        if not parts.get("candidate"):
+            return
+        found = candidate_from_sdp(parts["candidate"].removeprefix("candidate:"))
+        found.sdpMid = parts.get("sdpMid")
+        found.sdpMLineIndex = parts.get("sdpMLineIndex")
+        if self.pc.remoteDescription is None:
+            self._early.append(found)
+        else:
+            await self.pc.addIceCandidate(found)
+
+    async def _described(self, sdp: str, kind: str) -> None:
+        await self.pc.setRemoteDescription(RTCSessionDescription(sdp, kind))
+        while self._early:
+            await self.pc.addIceCandidate(self._early.pop())
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self.pc.close()
+
+    # Dual connection: the server offers what it sends.
+
+    def send_by_offer(self, forward: Forward) -> None:
+        """A new section that carries the track; `offer` tells the client."""
+        transceiver = self.pc.addTransceiver(forward, "sendonly")
+        _name(transceiver.sender, forward)
+
+    def drop(self, forward: Forward) -> None:
+        """The section that carries the track falls silent."""
+        for transceiver in self.pc.getTransceivers():
+            if transceiver.sender.track is forward:
+                transceiver.sender.replaceTrack(None)
+                transceiver.direction = "inactive"
+
+    async def offer(self) -> Any:
+        """Our offer, once the one before it is answered."""
+        await self._free.wait()
+        self._free.clear()
+        self._offers += 1
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        sdp = self.pc.localDescription.sdp
+        return rtc.SessionDescription(type="offer", sdp=sdp, id=self._offers)
+
+    async def answered(self, answer: Any) -> None:
+        """The client's answer to our offer."""
+        await self._described(answer.sdp, "answer")
+        self._free.set()
+
+    # The client offers: what it publishes and, with one connection, sections for us to send in.
+
+    async def answer(self, offer: Any, forwards: list[Forward]) -> tuple[Any, list[Forward]]:
+        """Our answer, and what found no section to be sent in."""
+        await self._described(offer.sdp, "offer")
+        for media in SessionDescription.parse(offer.sdp).media:
+            for transceiver in self.pc.getTransceivers():
+                if transceiver.mid == media.rtp.muxId and media.msid and transceiver.receiver.track:
+                    self._arrived(media.msid.split()[-1], transceiver.receiver.track)
+        mids: dict[str, str] = {}
+        sent = {id(t.sender.track): t.mid for t in self.pc.getTransceivers() if t.sender.track}
+        spare = [
+            t
+            for t in self.pc.getTransceivers()
+            if t.kind == "audio" and t.sender.track is None and t._offerDirection == "sendonly"
+        ]
+        left = []
+        for forward in forwards:
+            if id(forward) not in sent and not spare:
+                left.append(forward)
+                continue
+            if id(forward) not in sent:
+                transceiver = spare.pop(0)
+                transceiver.direction = "sendonly"
+                transceiver.sender.replaceTrack(forward)
+                _name(transceiver.sender, forward)
+                sent[id(forward)] = transceiver.mid
+            mids[str(sent[id(forward)])] = forward.track
+        await self.pc.setLocalDescription(await self.pc.createAnswer())
+        answer = rtc.SessionDescription(
+            type="answer", sdp=self.pc.localDescription.sdp, id=offer.id, mid_to_track_id=mids
+        )
+        return answer, left
+
+
+def _name(sender: Any, forward: Forward) -> None:
+    # aiortc has no public way to say which stream and track a sender's sound belongs to.
+    sender._stream_id = f"{forward.owner}|{forward.track}"
+    sender._track_id = forward.track
