@@ -32,6 +32,7 @@ class CaptureFile:
         *,
         seed: int,
         path: str,
+        joins_rooms: bool = False,
     ) -> None:
         self._path = None if callable(target) else Path(target)
         self._file: TextIO | None = None
@@ -40,7 +41,9 @@ class CaptureFile:
         if self._path is not None:
             self._file = self._path.open("w", encoding="utf-8", buffering=1)
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self.core: Recorder = Recorder(config, write, seed=seed, path=path, started=started)
+        self.core: Recorder = Recorder(
+            config, write, seed=seed, path=path, joins_rooms=joins_rooms, started=started
+        )
 
     def _write(self, line: str) -> None:
         if self._broken or self._path is None:

@@ -297,10 +297,14 @@ class LiveKitDisconnected(Event):
 
 @event
 class AudioReceived(Event):
-    """What is heard in the room: PCM16 mono at `audio_sample_rate`, as it comes, silence too."""
+    """What is heard in the room: PCM16 mono at `audio_sample_rate`, as it comes, silence too.
+
+    `message_id` is the message that is being said, as far as the server tells; "" between them.
+    """
 
     NAME: ClassVar[str] = "audio_received"
     pcm: bytes = field(repr=False)
+    message_id: str = ""
 
 
 @event

@@ -7,7 +7,7 @@
     client.room_left(1, now=t)                # once a room, and last
 
 What concerns another room than the current one is ignored. The sound that is heard does not pass
-through here: `room_sounds` says whether it is to be heard.
+through here: `room_sounds` says what it belongs to.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class Indoors:
 
     _heard_in_room: str | None = None
     """The message that is being said there."""
-    _hushed_until: float = float("-inf")
-    """What comes until then belongs to a message that was interrupted."""
+    _said_last = ""
+    _fades_until: float = float("-inf")
+    """What comes until then belongs to the message that was said last."""
 
     if TYPE_CHECKING:  # What `Client` brings.
         voice: Voice
@@ -111,21 +112,24 @@ class Indoors:
         """
         return self.voice._room.next_audio(room)
 
-    def room_sounds(self, room: int, *, now: float) -> bool:
-        """Whether what is heard in this room is to be heard: what was interrupted is not."""
+    def room_sounds(self, room: int, *, now: float) -> str | None:
+        """The message that belongs to what is heard in this room now, "" where there is none.
+
+        None: it is not to be heard, as its message was interrupted.
+        """
         if room != self.voice.room:
-            return False
+            return None
         speaks = self._heard_in_room
         if speaks is None:
-            return now >= self._hushed_until
-        return self.playback.state_of(speaks) is not PlaybackState.INTERRUPTED
+            speaks = self._said_last if now < self._fades_until else ""
+        cut = speaks and self.playback.state_of(speaks) is PlaybackState.INTERRUPTED
+        return None if cut else speaks
 
     # --- what follows ----------------------------------------------------------------------
 
     def _fall_silent(self, message_id: str) -> None:
-        if self.playback.state_of(message_id) is PlaybackState.INTERRUPTED:
-            self._hushed_until = self._now + JITTER
-        else:
+        self._said_last, self._fades_until = message_id, self._now + JITTER
+        if self.playback.state_of(message_id) is not PlaybackState.INTERRUPTED:
             with suppress(SendBlocked):  # A peer that does not read hears of nothing.
                 self._say(AudioPlaybackComplete(message_id), None)
         self._heard_in_room = None
@@ -134,7 +138,7 @@ class Indoors:
         self._events.append(event)
         if type(event) is LiveKitDisconnected:
             message_id, self._heard_in_room = self._heard_in_room, None
-            self._hushed_until = float("-inf")
+            self._fades_until = float("-inf")
             if message_id is not None:  # The rest of it is not heard any more.
                 self.playback.interrupt(message_id, (), self._now)
 

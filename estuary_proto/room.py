@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .microphone import Losses
     from .outlet import Outlet
 
-LEFT_WITHIN: Final = 2.0
+LEFT_WITHIN: Final = 5.0
 """Seconds after which a room counts as left, or its track as empty, whatever the driver does."""
 
 

@@ -192,7 +192,7 @@ class Recorder:
             self._note(-room, pcm)
         return pcm
 
-    def room_sounds(self, room: int, *, now: float) -> bool:
+    def room_sounds(self, room: int, *, now: float) -> str | None:
         """See `Client.room_sounds`."""
         return self._client.room_sounds(room, now=now)
 

@@ -26,7 +26,7 @@ def test_a_call_in_a_room_is_recorded() -> None:
     talk.say(TENTH)
     talk.release()
     talk.state("speaking", "m1")
-    assert recorder.room_sounds(1, now=talk.now)
+    assert recorder.room_sounds(1, now=talk.now) == "m1"
     talk.state("idle")
     talk.advance(11.0)
     talk.lose(1)

@@ -80,7 +80,7 @@ def test_the_button_counts_as_up_when_all_has_gone_out(late: bool) -> None:
     talk.client.mute(False, now=talk.now)
     talk.press()
     if late:
-        talk.advance(2.1)
+        talk.advance(5.1)
         assert talk.dropped == [("muted", 0.1)]
     else:
         talk.finish(1)

@@ -27,7 +27,7 @@ def completed(talk: Roomer) -> list[str | None]:
     return [m.message_id for m in talk.link.heard if isinstance(m, AudioPlaybackComplete)]
 
 
-def sounds(talk: Roomer) -> bool:
+def sounds(talk: Roomer) -> str | None:
     return talk.client.room_sounds(1, now=talk.now)
 
 
@@ -35,14 +35,17 @@ def test_speaking_and_idle() -> None:
     talk = talking()
     talk.state("", None)
     talk.state("idle", "m0")
-    assert (heard(talk), completed(talk)) == ([], [])
+    assert (heard(talk), completed(talk), sounds(talk)) == ([], [], "")
     talk.state("speaking", "m1")
     talk.state("speaking", "m1")
     assert talk.client.playback.heard_now(talk.now) == "m1"
+    assert sounds(talk) == "m1"
     talk.state("idle", "m1")
     talk.state("idle")
     assert (heard(talk), completed(talk)) == (["+m1", "-m1"], ["m1"])
-    assert sounds(talk)
+    assert sounds(talk) == "m1"  # Its last sound is still on its way.
+    talk.advance(0.31)
+    assert sounds(talk) == ""
 
 
 def test_one_message_behind_the_other() -> None:
@@ -68,21 +71,20 @@ def test_messages_without_a_name() -> None:
 def test_what_was_interrupted_is_not_heard(who: str) -> None:
     talk = talking()
     talk.state("speaking", "m1")
-    assert sounds(talk)
     if who == "server":
         talk.says(InterruptData("m1"))
     else:
         talk.submit(Interrupt())
     assert heard(talk) == ["+m1", "-m1!"]
-    assert not sounds(talk)
+    assert sounds(talk) is None
     talk.state("idle")
-    assert not sounds(talk)  # What was on its way still comes.
+    assert sounds(talk) is None  # What was on its way still comes.
     talk.advance(0.31)
-    assert sounds(talk)
+    assert sounds(talk) == ""
     talk.state("speaking", "m1")
-    assert not sounds(talk)
+    assert sounds(talk) is None
     talk.state("speaking", "m2")
-    assert sounds(talk)
+    assert sounds(talk) == "m2"
     assert completed(talk) == []
 
 
@@ -92,7 +94,7 @@ def test_the_next_message_is_heard_at_once() -> None:
     talk.submit(Interrupt("m1"))
     talk.state("idle")
     talk.state("speaking", "m2")
-    assert sounds(talk)
+    assert sounds(talk) == "m2"
 
 
 def test_leaving_cuts_what_is_said() -> None:
@@ -100,14 +102,14 @@ def test_leaving_cuts_what_is_said() -> None:
     talk.state("speaking", "m1")
     talk.stop()
     assert heard(talk) == ["+m1", "-m1!"]
-    assert not sounds(talk)
+    assert sounds(talk) is None
     talk.start()
-    assert talk.client.room_sounds(2, now=talk.now)
+    assert talk.client.room_sounds(2, now=talk.now) == ""
 
 
 def test_rooms_of_the_same_character_sound_before_it_is_ready() -> None:
     talk = talking(readies=False)
-    assert sounds(talk)
+    assert sounds(talk) == ""
     talk.state("speaking", "hello")
     assert heard(talk) == ["+hello"]
 
