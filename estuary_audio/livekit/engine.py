@@ -176,6 +176,10 @@ class Engine:
         """Sound that waits for room."""
         await self._unless_lost(self._voice.send(audio, at))
 
+    async def until_heard(self) -> None:
+        """Wait for somebody who hears us."""
+        await self._unless_lost(self._voice.until_heard())
+
     async def flush(self) -> None:
         """Wait until all is sent."""
         await self._unless_lost(self._voice.flush())

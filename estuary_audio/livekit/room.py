@@ -78,6 +78,13 @@ class Room:
     def _said(self, pcm: bytes, at: float | None) -> float:
         return at if at is not None else time.monotonic() - len(pcm) / 2 / self._engine.rate
 
+    async def until_heard(self) -> None:
+        """Wait until somebody hears our track; what is sent before that is lost on the way.
+
+        Raises EstuaryError CONNECTION_FAILED when the room is lost.
+        """
+        await self._home.call(self._engine.until_heard)
+
     async def flush(self) -> None:
         """Wait until all that was given has been sent; the last frame is filled with silence.
 

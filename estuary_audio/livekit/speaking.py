@@ -79,6 +79,10 @@ class Speaking:
                     await self._until_less()
                 self._take(audio[begin : begin + size], at + begin / WIDTH / self._rate)
 
+    async def until_heard(self) -> None:
+        """Until somebody has subscribed to the track."""
+        await self._publication.wait_for_subscription()
+
     async def flush(self) -> None:
         """Until the last of it has gone."""
         async with self._one_at_a_time:

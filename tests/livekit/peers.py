@@ -24,6 +24,9 @@ WAITING = 25
 """Frames of 20 ms that may wait for a subscriber."""
 
 
+LOUD = 1000
+
+
 class Forward(MediaStreamTrack):
     """A published track, as one subscriber gets it."""
 
@@ -33,6 +36,7 @@ class Forward(MediaStreamTrack):
         super().__init__()
         self.track = track
         self.owner = owner
+        self.told = False
         self._frames: asyncio.Queue[AudioFrame] = asyncio.Queue(WAITING)
 
     def feed(self, frame: AudioFrame) -> None:
@@ -52,6 +56,8 @@ class Published:
     def __init__(self, info: Any) -> None:
         self.info = info
         self.forwards: list[Forward] = []
+        self.loud_while_muted = 0.0
+        """Seconds of sound that came although the client had said that it is muted."""
         self._pump: asyncio.Task[None] | None = None
 
     def begin(self, source: MediaStreamTrack) -> None:
@@ -63,6 +69,8 @@ class Published:
         try:
             while True:
                 frame: Any = await source.recv()
+                if self.info.muted and abs(frame.to_ndarray()).max() > LOUD:
+                    self.loud_while_muted += frame.samples / frame.sample_rate
                 for forward in self.forwards:
                     forward.feed(frame)
         except MediaStreamError:
@@ -83,11 +91,17 @@ class Peer:
 
     def __init__(self, arrived: Callable[[str, MediaStreamTrack], None]) -> None:
         self.pc = RTCPeerConnection()
+        self.pc.on("connectionstatechange", self._changed)
+        self.connected = asyncio.Event()
         self._arrived = arrived
         self._free = asyncio.Event()  # No offer of ours is under way.
         self._free.set()
         self._offers = 0
         self._early: list[Any] = []  # Candidates that came before what they belong to.
+
+    def _changed(self) -> None:
+        if self.pc.connectionState == "connected":
+            self.connected.set()
 
     async def trickle(self, candidate: str) -> None:
         """A candidate of the client's."""

@@ -16,7 +16,7 @@ import logging
 import sys
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 from livekit import api
@@ -24,6 +24,9 @@ from livekit.protocol import models, rtc
 from livekit.protocol import room as service
 
 from tests.livekit.peers import Forward, Peer, Published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY, SECRET = "devkey", "devsecret-of-at-least-thirty-two-bytes"
 PING = 5
@@ -83,7 +86,9 @@ class Member:
         return self.info
 
     async def hear(self, track: Published, owner: Member) -> None:
-        """Subscribe to a track."""
+        """Subscribe to a track, once."""
+        if any(one.track == track.info.sid for one in self.hears):
+            return
         forward = Forward(track.info.sid, owner.info.sid)
         track.forwards.append(forward)
         self.hears.append(forward)
@@ -93,6 +98,15 @@ class Member:
         async with self._changing:
             self.subscriber.send_by_offer(forward)
             await self.send(offer=await self.subscriber.offer())
+        await self.flows(forward)
+
+    async def flows(self, forward: Forward) -> None:
+        """Tell who publishes that it is heard, once it is."""
+        forward.told = True
+        owner = next(one for one in self.room.members.values() if one.info.sid == forward.owner)
+        await self.subscriber.connected.wait()
+        await owner.publisher.connected.wait()
+        await owner.send(track_subscribed=rtc.TrackSubscribed(track_sid=forward.track))
 
     async def unhear(self, track: Published) -> None:
         """A track has gone."""
@@ -109,6 +123,9 @@ class Member:
             forwards = self.hears if self.single else []
             answer, left = await self.publisher.answer(offer, forwards)
             await self.send(answer=answer)
+        for forward in forwards:
+            if forward not in left and not forward.told:
+                self.room.soon(self.flows(forward))
         if left:
             wish = rtc.MediaSectionsRequirement(num_audios=len(left))
             await self.send(media_sections_requirement=wish)
@@ -124,9 +141,10 @@ class Member:
 class Room:
     """Who is there."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, soon: Callable[[Any], None]) -> None:
         self.info = models.Room(sid=_sid("RM"), name=name, creation_time=int(time.time()))
         self.members: dict[str, Member] = {}
+        self.soon = soon
 
     def others(self, member: Member) -> list[Member]:
         """All but one."""
@@ -220,7 +238,7 @@ class Server:
         return web.Response(body=body, content_type="application/protobuf")
 
     async def test(self, request: web.Request) -> web.Response:
-        """What a real server does by itself: `unready` and `cut`; and `seen`, what it saw."""
+        """What a real server does by itself: `unready` and `cut`; and what it saw."""
         method, query = request.match_info["method"], request.query
         if method == "unready":
             self.unready.add(query["room"])
@@ -229,6 +247,9 @@ class Server:
             member.socket._writer.transport.abort()
         elif method == "seen":
             return web.json_response(self.seen)
+        elif method == "muted":
+            member = self.rooms[query["room"]].members[query["identity"]]
+            return web.json_response([track.loud_while_muted for track in member.tracks.values()])
         return web.Response()
 
     # Signalling
@@ -271,7 +292,7 @@ class Server:
             )
             await socket.close()
             return socket
-        room = self.rooms.setdefault(name, Room(name))
+        room = self.rooms.setdefault(name, Room(name, self._soon))
         member = Member(room, claims, socket, join is not None)
         try:
             await self._stay(member, join)

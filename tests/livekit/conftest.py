@@ -1,0 +1,94 @@
+"""A server for rooms, and how a scenario is played in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.livekit.sfu import KEY, SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE = 60
+SERVERS = ["own", *(["livekit-server"] if shutil.which("livekit-server") else [])]
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server: the tests' own, and LiveKit's where it is installed."""
+    start = _own if request.param == "own" else _livekit
+    yield from start()
+
+
+def _own() -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.livekit.sfu"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()  # It ends with its input.
+
+
+def _livekit() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["livekit-server", "--bind", "127.0.0.1", "--keys", f"{KEY}: {SECRET}"]
+    with subprocess.Popen(
+        [*command, "--config-body", f"port: {port}"], stderr=subprocess.DEVNULL
+    ) as process:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        yield f"ws://127.0.0.1:{port}"
+        process.terminate()
+
+
+@pytest.fixture
+def play(server: str, backend: str) -> Callable[..., Any]:
+    """Play a scenario; gives what it found, having left nothing behind."""
+
+    def play(scenario: str, **arguments: Any) -> Any:
+        command = [sys.executable, "-m", "tests.livekit.running", scenario, backend, server]
+        done = subprocess.run(
+            [*command, json.dumps(arguments)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        outcome = json.loads(done.stdout)
+        assert outcome["left"] == {}
+        assert outcome["tasks"] == 0
+        return outcome["found"]
+
+    return play
+
+
+@pytest.fixture(params=["asyncio", "uvloop", "trio"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The event loop of the application."""
+    found: str = request.param
+    return found
