@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from estuary_anyio.gateway import GatewayConfig, OpenAISettings, read_script, serve_gateway
+from estuary_anyio.gateway import (
+    GatewayConfig,
+    LiveKitSettings,
+    OpenAISettings,
+    read_script,
+    serve_gateway,
+)
 from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 
@@ -40,6 +46,18 @@ LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""
 
 
+def livekit_of(url: str | None, key: str | None, secret: str | None) -> LiveKitSettings | None:
+    """The LiveKit server of these options, None without an address; raises Stop."""
+    if not url:
+        return None
+    try:
+        return LiveKitSettings(url, key or "", secret or "")
+    except EstuaryError as error:
+        raise Stop(
+            f"--livekit-url, --livekit-key, --livekit-secret: {error.message}", Exit.USAGE
+        ) from error
+
+
 def serve(
     host: str,
     port: int,
@@ -51,6 +69,7 @@ def serve(
     limits: Mapping[str, Any] = MappingProxyType({}),
     data: Path | None = None,
     speech: SpeechOptions = _DEFAULT,
+    livekit: LiveKitSettings | None = None,
 ) -> int:
     """Run the command; `llm` is the endpoint's address and model, `limits` and `speech` are the
     options of that kind, `data` is where it keeps what it knows. Returns the exit status."""
@@ -78,6 +97,7 @@ def serve(
             openai=config.openai,
             server=config.server,
             data=data,
+            livekit=livekit,
             stt=speech.stt,
             tts=speech.tts,
             stt_endpoint=speech.stt_endpoint,
