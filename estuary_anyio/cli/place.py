@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,8 @@ from .exits import Exit, Stop, need
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from estuary_proto.config import VoiceTransport
 
 DEFAULT_PLAYER: Final = "me"
 
@@ -32,6 +34,8 @@ class Place:
     player: str | None = None
     data: Path | None = None
     """Where an embedded gateway keeps what it knows; None is in memory."""
+    transport: VoiceTransport = "websocket"
+    """Which way voice goes: "websocket", "livekit" or "auto"."""
 
     @property
     def embedded(self) -> bool:
@@ -46,7 +50,7 @@ class Place:
         """
         player = self.player or DEFAULT_PLAYER
         if self.url:
-            yield self._remote(self.url, player)
+            yield replace(self._remote(self.url, player), voice_transport=self.transport)
             return
         from estuary_anyio.gateway import serve_gateway
         from estuary_proto.gateway import DEFAULT_CHARACTER, Character, ServerConfig
@@ -57,7 +61,10 @@ class Place:
             # Whoever is meant elsewhere by this id, here it is the offline character.
             mind = ServerConfig(characters={wanted: Character("Wren")})
         async with serve_gateway(server=mind, data=self.data) as gateway:
-            yield EstuaryConfig(gateway.url, gateway.api_key, gateway.character_id, player)
+            yield EstuaryConfig(
+                gateway.url, gateway.api_key, gateway.character_id, player,
+                voice_transport=self.transport,
+            )  # fmt: skip
 
     def _remote(self, url: str, player: str) -> EstuaryConfig:
         from estuary_anyio.gateway.serve import is_loopback

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from ..exits import need
 from ..options import EPILOG, backend_option, device_options, place_options
 
 if TYPE_CHECKING:
+    from estuary_proto.config import VoiceTransport
+
     from ..place import Place
 
 
@@ -84,6 +87,14 @@ def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
     "--input-wav: all of the file is one turn.",
 )
 @click.option(
+    "--transport",
+    type=click.Choice(["websocket", "livekit", "auto"]),
+    default="websocket",
+    show_default=True,
+    help="Which way voice goes. livekit needs the extra [livekit] and a server that has rooms; "
+    "auto takes it where both are there.",
+)
+@click.option(
     "--input-wav",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -109,6 +120,7 @@ def talk(
     output_device: str | int | None,
     volume: float,
     push_to_talk: bool,
+    transport: VoiceTransport,
     input_wav: Path | None,
     output_wav: Path | None,
     timeout: float | None,
@@ -118,6 +130,7 @@ def talk(
     Ctrl-C interrupts the character first, and ends the program second. Ctrl-D ends it too.
     """
     _check_ways(click.get_current_context(), input_wav is not None)
+    place = replace(place, transport=transport)
     if input_wav is not None:
         from ..talk_wav import Files, talk_wav
 
