@@ -44,6 +44,7 @@ class Engine:
         self._room: Any = None
         self._speaking: Speaking | None = None
         self._hearing: Hearing | None = None
+        self._publishing: asyncio.Future[None] | None = None
         self._states: dict[str, tuple[str, str | None]] = {}
         self._over = asyncio.Event()
 
@@ -57,7 +58,11 @@ class Engine:
                 await self._join()
                 if self._options.publish:
                     self._speaking = Speaking(self._options)
-                    await self._unless_lost(self._speaking.publish(self._room.local_participant))
+                    publishing = self._speaking.publish(self._room.local_participant)
+                    self._publishing = asyncio.ensure_future(publishing)
+                    # LiveKit's own part goes on when it is cancelled, and is missed then: it ends
+                    # when the room does.
+                    await self._unless_lost(_ended(self._publishing))
         except TimeoutError:
             raise native.too_late(within) from None
 
@@ -97,15 +102,20 @@ class Engine:
         if self._hearing is not None:
             await self._hearing.close()
         if self._speaking is not None:
-            await self._speaking.close()
+            await self._speaking.stop()
         room, self._room = self._room, None
-        if room is None:
-            return
-        try:
-            await asyncio.wait_for(room.disconnect(), LEAVE_WITHIN)
-        except Exception as error:
-            native.logger.warning("a LiveKit room was not left properly: %s", type(error).__name__)
-        native.release(*_parts(room), room)
+        if room is not None:
+            try:
+                await asyncio.wait_for(room.disconnect(), LEAVE_WITHIN)
+            except Exception as error:
+                native.logger.warning("a LiveKit room was not left properly: %r", error)
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.gather(self._publishing, return_exceptions=True)
+        if self._speaking is not None:
+            await self._speaking.release()
+        if room is not None:
+            native.release(*_parts(room), room)
 
     def _end(self) -> None:
         self._over.set()
@@ -227,6 +237,11 @@ class Engine:
                 task.cancel()
             await asyncio.gather(doing, over, return_exceptions=True)
         raise native.lost(self.lost or "it has been left")
+
+
+async def _ended(work: asyncio.Future[T]) -> T:
+    """Wait for it, and let it go on when the wait is cancelled."""
+    return await asyncio.shield(work)
 
 
 def _parts(room: Any) -> list[Any]:

@@ -125,6 +125,9 @@ def _asked() -> Iterator[list[int]]:
     ids: list[int] = []
 
     def noting(wish: Any) -> Any:
+        if wish.WhichOneof("message") == "connect":
+            # Nobody could end its attempts, and each would push out who joined in the meantime.
+            wish.connect.options.join_retries = 0
         answer = request(wish)
         if threading.get_ident() == thread and answer.WhichOneof("message") == "connect":
             ids.append(answer.connect.async_id)

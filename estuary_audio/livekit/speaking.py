@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from estuary_audio.echo import EchoCanceller
     from estuary_audio.livekit.options import Processing, RoomOptions
 
-QUEUE = 0.1
-"""Seconds that LiveKit itself may hold: enough for a loop that is busy, and little to wait for."""
+QUEUE = 0
+"""What LiveKit itself holds. With a queue it has a thread for it, which outlives a room that the
+server ends while somebody is heard there (livekit 1.2.0)."""
+
+BEHIND = 0.1
+"""Seconds by which a loop that was busy may be late and still catch up."""
 
 SLICE = 0.1
 """Seconds of a long sound that are taken at once."""
@@ -32,7 +36,7 @@ class Speaking:
         self._outgoing = Outgoing(options.rate)
         self._canceller = _canceller(options.rate, options.processing)
         self._rtc = native.load()
-        self._source = self._rtc.AudioSource(self._outgoing.native, 1, round(1000 * QUEUE))
+        self._source = self._rtc.AudioSource(self._outgoing.native, 1, QUEUE)
         self._track = self._rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         self._publication: Any = None
         self._one_at_a_time = asyncio.Lock()
@@ -52,11 +56,15 @@ class Speaking:
             raise native.not_published(error) from None
         self._writer = asyncio.create_task(self._write())
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Nothing more is sent."""
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
+
+    async def release(self) -> None:
+        """Let go of the track, once the room is left."""
+        await self.stop()
         await self._source.aclose()
         native.release(self._publication, self._track)
 
@@ -92,14 +100,12 @@ class Speaking:
             self._more.set()
             while self._outgoing.waiting or not self._idle:
                 await self._until_less()
-            await self._source.wait_for_playout()
 
     def clear(self) -> None:
-        """Forget what waits, also with LiveKit."""
+        """Forget what waits."""
         if self._canceller is not None:
             self._canceller.finish()
         self._outgoing.clear()
-        self._source.clear_queue()
         self._less.set()
 
     def set_muted(self, muted: bool) -> None:
@@ -129,12 +135,23 @@ class Speaking:
     async def _write(self) -> None:
         rate = self._outgoing.native
         samples = round(FRAME * rate)
+        clock = asyncio.get_running_loop().time
+        due = clock()
         while True:
             self._more.clear()
             while (frame := self._outgoing.take()) is not None:
                 self._idle = False
-                await self._source.capture_frame(self._rtc.AudioFrame(frame, rate, 1, samples))
+                due = max(due, clock() - BEHIND)
+                if (early := due - clock()) > 0:
+                    await asyncio.sleep(early)
+                if not self.muted:
+                    await self._source.capture_frame(self._rtc.AudioFrame(frame, rate, 1, samples))
+                due += FRAME
                 self._less.set()
+            if (early := due - clock()) > 0:
+                await asyncio.sleep(early)
+            if self._outgoing.waiting:
+                continue
             self._idle = True
             self._less.set()
             await self._more.wait()

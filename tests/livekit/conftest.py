@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.livekit.sfu import KEY, SECRET
+from tests.livekit.keys import KEY, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -161,6 +161,9 @@ class Peer:
         for media in SessionDescription.parse(offer.sdp).media:
             for transceiver in self.pc.getTransceivers():
                 if transceiver.mid == media.rtp.muxId and media.msid and transceiver.receiver.track:
+                    # aiortc would hold back 80 ms, in case packets overtake each other.
+                    receiver: Any = transceiver.receiver
+                    receiver._RTCRtpReceiver__jitter_buffer._prefetch = 0
                     self._arrived(media.msid.split()[-1], transceiver.receiver.track)
         mids: dict[str, str] = {}
         sent = {id(t.sender.track): t.mid for t in self.pc.getTransceivers() if t.sender.track}

@@ -1,8 +1,8 @@
 """What happens in a room, in a process of its own: what a server says wrong ends LiveKit's process.
 
-    python -m tests.livekit.running <scenario> <backend> <url> <arguments as JSON>
+    python -m tests.livekit.running <scenario,…> <backend> <url> <arguments as JSON>
 
-runs it and writes what it gave, and what it left behind, as JSON.
+runs them and writes what they gave, and what they left behind, as JSON.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 import numpy as np
-from livekit import api
 from livekit.protocol import room as service
 
 from estuary_audio.livekit import BotAudio, open_room
-from tests.livekit.sfu import KEY, SECRET
+from tests.livekit.keys import admin, token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -43,13 +42,6 @@ SHARED = ("tokio-rt-worker",)
 
 PATIENCE = 10.0
 """Seconds until what is waited for is missing."""
-
-
-def token(identity: str, room: str, secret: str = SECRET) -> str:
-    """A ticket for a room."""
-    grants = api.VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
-    made = api.AccessToken(KEY, secret).with_identity(identity).with_grants(grants)
-    return made.to_jwt()
 
 
 def tone(frequency: float, seconds: float, rate: int) -> bytes:
@@ -128,9 +120,9 @@ class Ear:
 class Stage:
     """Where a scenario plays: a server, a room of its own, and what it was given."""
 
-    def __init__(self, url: str, arguments: dict[str, Any]) -> None:
+    def __init__(self, url: str, arguments: dict[str, Any], name: str) -> None:
         self.url = url
-        self.name = f"room-{os.getpid()}"
+        self.name = f"{name}-{os.getpid()}"
         self.arguments = arguments
         self.single: bool | None = arguments.get("single")
 
@@ -150,9 +142,10 @@ class Stage:
 
     async def service(self, method: str, wish: Any) -> bytes:
         """What LiveKit's own API does."""
-        grants = api.VideoGrants(room_create=True, room_list=True, room_admin=True, room=self.name)
-        ticket = api.AccessToken(KEY, SECRET).with_grants(grants).to_jwt()
-        headers = {"Authorization": f"Bearer {ticket}", "Content-Type": "application/protobuf"}
+        headers = {
+            "Authorization": f"Bearer {admin(self.name)}",
+            "Content-Type": "application/protobuf",
+        }
         path = f"/twirp/livekit.RoomService/{method}"
         return await self._post(path, headers=headers, content=wish.SerializeToString())
 
@@ -248,20 +241,21 @@ async def warm(stage: Stage) -> None:
         await bot.seconds(0.1, 24000)
 
 
-async def play(scenario: str, url: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """A scenario, and what it left behind."""
+async def play(names: str, url: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Scenarios, one after the other, and what they left behind."""
     from tests.livekit import scenarios
 
-    stage = Stage(url, arguments)
-    await warm(stage)
+    await warm(Stage(url, arguments, "warm"))
     before, tasks_before = held(), tasks()
-    found = await getattr(scenarios, scenario)(stage)
+    found = {}
+    for name in names.split(","):
+        found[name] = await getattr(scenarios, name)(Stage(url, arguments, name))
     left = await settled(before)
     return {"found": found, "left": left, "tasks": tasks() - tasks_before}
 
 
 if __name__ == "__main__":
-    name, backend, url, given = sys.argv[1:]
+    names, backend, url, given = sys.argv[1:]
     loop, options = BACKENDS[backend]
-    outcome = anyio.run(play, name, url, json.loads(given), backend=loop, backend_options=options)
+    outcome = anyio.run(play, names, url, json.loads(given), backend=loop, backend_options=options)
     print(json.dumps(outcome))

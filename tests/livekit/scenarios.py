@@ -8,7 +8,8 @@ import anyio
 
 from estuary_audio.livekit import BotState, RoomLost, TrackEnded, TrackStarted, open_room
 from estuary_proto.errors import EstuaryError
-from tests.livekit.running import Stage, measured, share, token, tone
+from tests.livekit.keys import token
+from tests.livekit.running import Stage, measured, share, tone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

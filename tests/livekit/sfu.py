@@ -23,12 +23,12 @@ from livekit import api
 from livekit.protocol import models, rtc
 from livekit.protocol import room as service
 
+from tests.livekit.keys import KEY, SECRET
 from tests.livekit.peers import Forward, Peer, Published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEY, SECRET = "devkey", "devsecret-of-at-least-thirty-two-bytes"
 PING = 5
 
 _numbers = itertools.count(1)
@@ -336,7 +336,13 @@ class Server:
     def _soon(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # Somebody left in the middle of it.
+            logger.info("not done: %r", task.exception())
 
     async def _heard(self, member: Member, request: Any) -> bool:
         """Take a message; whether the participant stays."""
