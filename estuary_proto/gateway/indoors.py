@@ -102,6 +102,8 @@ class Indoors:
         return True
 
     def _ask(self, turn_mode: str | None) -> None:
+        if self._joined:  # It has lost that one.
+            self.close()
         self._button = turn_mode == PUSH_TO_TALK
         if not self.room:
             self._rooms += 1
