@@ -10,7 +10,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 # They declare the claims.
-from . import connecting, keeping, listening, sounding, speaking, talking  # noqa: F401
+from . import connecting, keeping, listening, rooming, sounding, speaking, talking  # noqa: F401
 from .claims import CLAIMS, SOUNDS, Claim
 from .table import LOOPS, TABLE, Outcomes, table
 

@@ -14,7 +14,16 @@ from typing import Any
 import anyio
 
 # They declare the claims.
-from . import connecting, control, keeping, listening, sounding, speaking, talking  # noqa: F401
+from . import (  # noqa: F401
+    connecting,
+    control,
+    keeping,
+    listening,
+    rooming,
+    sounding,
+    speaking,
+    talking,
+)
 from .claims import CLAIMS, CONTROLS, SOUND_CONTROLS, SOUNDS, Subject
 
 HELD = "it held"

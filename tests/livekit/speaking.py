@@ -43,7 +43,10 @@ async def ask(call: Call, question: str, number: int) -> dict[str, Any]:
     call.audio = b""
     await call.client.send_audio(silence(0.3) + says(question) + silence(0.8))
     spoken = anyio.current_time()
-    finals = lambda kind: [e for e in call.of(kind) if e.is_final]  # noqa: E731
+
+    def finals(kind: type[Any]) -> list[Any]:
+        return [event for event in call.of(kind) if event.is_final]
+
     heard = await call.until(lambda: finals(SttResponse)[number - 1 :], PATIENCE)
     transcript = anyio.current_time() - spoken
     call.audio = b""
