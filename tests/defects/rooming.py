@@ -236,10 +236,11 @@ async def sound_in_its_order(subject: Subject) -> None:
     fails="AssertionError: the server was not told",
 )
 async def playback_in_a_room(subject: Subject) -> None:
-    async with in_company(subject) as (_, _, bot, peer):
-        for state in ("speaking", "idle"):
+    async with in_company(subject) as (_, heard, bot, peer):
+        for number, state in ((1, "speaking"), (25, "idle")):
+            await heard.get("audio_received", number, within=10.0)
             await bot.set_attributes({"estuary.state": state, "estuary.message_id": "m1"})
-        with anyio.move_on_after(2.0):
+        with anyio.move_on_after(4.0):
             await peer.get(AudioPlaybackComplete)
         assert peer.count(AudioPlaybackComplete) == 1, "the server was not told"
 
