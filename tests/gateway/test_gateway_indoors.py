@@ -253,3 +253,12 @@ def test_words_of_rooms_before_there_is_a_session(join: Join) -> None:
     pair.server.room_heard("r", b"", now=pair.now)
     pair.server.room_over("r", None, now=pair.now)
     assert pair.commands() == []
+
+
+def test_a_room_that_ends_by_itself_is_no_error(join: Join) -> None:
+    pair, room = inside(join)
+    pair.server.room_over(room, None, now=pair.now)
+    pair.move()
+    assert pair.of(LiveKitError) == []
+    say(pair, room, tone(1.0))
+    assert pair.of(SttResponse) == []
