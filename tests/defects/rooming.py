@@ -111,7 +111,7 @@ async def auto_prefers_livekit(subject: Subject) -> None:
 
 @claim(
     "39",
-    "who lacks the package is told the way out, and auto is one",
+    "who lacks the package is told of the way without it, the WebSocket",
     fails="AssertionError: it says ",
 )
 async def a_missing_package(subject: Subject) -> None:
