@@ -46,6 +46,7 @@ class CaptureFile:
         seed: int,
         path: str,
         audio: bool = True,
+        joins_rooms: bool = False,
     ) -> None:
         self._file: _LineFile | None = None
         write: Callable[[str], Any]
@@ -56,7 +57,13 @@ class CaptureFile:
             write = self._file.write
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.core: Recorder = Recorder(
-            config, write, seed=seed, path=path, started=started, audio=audio
+            config,
+            write,
+            seed=seed,
+            path=path,
+            joins_rooms=joins_rooms,
+            started=started,
+            audio=audio,
         )
 
     def sent(self, request: HttpRequest, secrets: Iterable[str]) -> int:

@@ -45,6 +45,7 @@ from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
 from .rest.resting import Resting
+from .rooms import COMMANDS, Rooms, can_join
 from .seeing import Seeing
 from .speaking import Speaking
 from .threads import check_thread, get_ident
@@ -123,12 +124,15 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         self._headers = tuple((headers or {}).items())
         self._capture: CaptureFile | None = None
         seed = secrets.randbits(32)
+        joins = can_join(config)
         if capture is None:
-            self._core = Client(config, seed=seed, path=path)
+            self._core = Client(config, seed=seed, path=path, joins_rooms=joins)
         else:
             from .capture import CaptureFile
 
-            self._capture = CaptureFile(config, capture, seed=seed, path=path, audio=capture_audio)
+            self._capture = CaptureFile(
+                config, capture, seed=seed, path=path, joins_rooms=joins, audio=capture_audio
+            )
             self._core = self._capture.core
         self._prepare_rest(
             http_client=http_client,
@@ -138,6 +142,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
             tape=self._capture,
         )
         self._listeners = Listeners(self._start_listener)
+        self._rooms = Rooms(config, self._listeners.tell)
         self._receipts: dict[int, Receipt] = {}
         self._replies: dict[int, Reply] = {}
         self._attempt: _Attempt | None = None
@@ -532,6 +537,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
                 del self._replies[event.reply]
         elif kind is VoiceSettled:
             self._voice_settled(event)
+        elif kind in COMMANDS:
+            assert self._pump is not None  # It is the pump that tells.
+            self._rooms.obey(event, self._pump)
         elif kind in _OF_SCRIPTS:
             self._tell_script(event)
         elif kind is Writable:
@@ -572,7 +580,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
 
 _OF_REPLIES = frozenset({ReplyStarted, ReplyPart, ReplyEnded})
 _OF_SCRIPTS = frozenset({LineStarted, LinesEnded})
-_NOT_FOR_ALL = _OF_REPLIES | _OF_SCRIPTS | {
+_NOT_FOR_ALL = _OF_REPLIES | _OF_SCRIPTS | COMMANDS | {
     Settled, ConnectFailed, Connected, Writable, AckSettled, VoiceSettled, CredentialNeeded
 }  # fmt: skip
 """What somebody in particular waits for; everything else goes to the listeners as it is."""

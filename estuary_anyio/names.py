@@ -50,6 +50,9 @@ _ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "voice_stopped": _nothing,
     "voice_error": lambda event: (event.error,),
     "livekit_error": lambda event: (event.error,),
+    "livekit_connected": lambda event: (event.room,),
+    "livekit_disconnected": _nothing,
+    "audio_received": lambda event: (event.pcm,),
 }
 
 

@@ -72,6 +72,7 @@ class Pump:
         self._again = False
         self._stopping = False
         self._busy = False
+        self._held = 0
         self._quiet: anyio.Event | None = None
         self._last: TaskGroup | None = None
 
@@ -110,6 +111,7 @@ class Pump:
     def _abandon(self) -> None:
         """Nothing is served any more: what is still open ends now, so that nobody waits for it."""
         self._lives.clear()
+        self._held = 0
         self.core.disconnect(now=self.clock())
         self.core.receive_eof(self.core.link, now=self.clock())
         self.settle()
@@ -128,6 +130,19 @@ class Pump:
         self._todo.append(job)
         if self._moved is not None:
             self._moved.set()
+
+    def hold(self, job: Job) -> None:
+        """Run `job` likewise, and let `quiet` wait for its end."""
+        self._held += 1
+
+        async def held() -> None:
+            try:
+                await job()
+            finally:
+                self._held = max(0, self._held - 1)
+                self.settle()
+
+        self.spawn(held)
 
     def _launch(self, tasks: TaskGroup) -> None:
         todo, self._todo = self._todo, []
@@ -156,7 +171,7 @@ class Pump:
         if self._busy and self.core.state in _AT_REST:
             self._busy = False
             self._rested()
-        if self._quiet is not None and not self._busy and not self._lives:
+        if self._quiet is not None and not (self._busy or self._lives or self._held):
             self._quiet.set()
         deadline = self.core.deadline
         if deadline is not None and self._moved is not None:
@@ -176,8 +191,8 @@ class Pump:
         self._again = True
 
     async def quiet(self) -> None:
-        """Wait until there is no connection, none is wanted, and no transport is left."""
-        while self._busy or self._lives:
+        """Wait until there is no connection, none is wanted, and no transport nor room is left."""
+        while self._busy or self._lives or self._held:
             if self._quiet is None or self._quiet.is_set():
                 self._quiet = anyio.Event()
             await self._quiet.wait()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
-from estuary_proto.errors import ErrorCode, EstuaryError, SendBlocked
+from estuary_proto.errors import EstuaryError, SendBlocked
+from estuary_proto.microphone import check_pcm
 from estuary_proto.models.session import VoiceMode
-from estuary_proto.voice import FRAME, check_pcm
+from estuary_proto.voice import FRAME
 
 from .driving import Driving
 
 if TYPE_CHECKING:
     from estuary_proto.events import VoiceSettled
+    from estuary_proto.over_livekit import Transport
 
+logger: logging.Logger = logging.getLogger("estuary_anyio")
 
 TURNS: Final = 8
 """After so many sends that did not wait, others get a turn: one each would cost more than the
@@ -41,7 +45,7 @@ class Microphone(Protocol):
 
 
 class Speaking(Driving):
-    """Voice over the WebSocket, continuous or push-to-talk. It opens no device: it takes PCM."""
+    """Voice, continuous or push-to-talk, either way. It opens no device: it takes PCM."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,21 +66,21 @@ class Speaking(Driving):
         """True while what is said goes nowhere."""
         return self._core.voice.is_muted
 
+    @property
+    def voice_transport(self) -> Transport | None:
+        """Which way voice goes, or went last, "websocket" or "livekit"; None before it was on."""
+        return self._core.voice.transport
+
     async def start_voice(self, mode: VoiceMode = VoiceMode.CONTINUOUS) -> None:
         """Begin to be heard.
 
         CONTINUOUS opens the server's recogniser and waits for it; the server finds the end of each
-        turn. PUSH_TO_TALK is local: `start_recording` and `stop_recording` are the button. Raises
+        turn. PUSH_TO_TALK is local: `start_recording` and `stop_recording` are the button. Over
+        LiveKit both join a room first; `voice_transport` tells which way it goes. Raises
         VOICE_ALREADY_ACTIVE, VOICE_START_FAILED, VOICE_MODE_MISMATCH, VOICE_NOT_SUPPORTED,
         LIVEKIT_UNAVAILABLE, NOT_CONNECTED.
         """
-        now = self._now()
-        if self.config.voice_transport == "livekit":
-            raise EstuaryError(
-                "this version has no voice over LiveKit; set voice_transport='websocket'",
-                ErrorCode.LIVEKIT_UNAVAILABLE,
-            )
-        request = self._core.start_voice(mode, now=now)
+        request = self._core.start_voice(mode, now=self._now())
         try:
             await self._settled(request)
         except anyio.get_cancelled_exc_class():
@@ -84,6 +88,7 @@ class Speaking(Driving):
                 self._core.stop_voice(now=self._now())
                 self._settle()
             raise
+        logger.info("voice goes over %s", self.voice_transport)
 
     async def stop_voice(self) -> None:
         """End voice behind what was said, and wait until the server has. Free when it is off."""

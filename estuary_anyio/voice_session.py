@@ -15,10 +15,11 @@ import anyio
 from estuary_audio import AudioPlayer, AudioRecorder
 from estuary_audio import events as sound
 from estuary_proto.errors import EstuaryError, LocalProtocolError
-from estuary_proto.events import Fault, PlaybackComplete
+from estuary_proto.events import AudioReceived, Fault, LiveKitDisconnected, PlaybackComplete
 from estuary_proto.models.session import VoiceMode
 
 from .open_microphone import EchoHandling, OpenMicrophone
+from .room_sound import RoomSound
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -107,6 +108,7 @@ class VoiceSession:
             paused=True,
             on_event=self._recorded,
         )
+        self._room_sound = RoomSound(self.player, config.audio_sample_rate)
         self._scope: anyio.CancelScope | None = None
         self._over: anyio.Event | None = None
         self._ready: anyio.Event | None = None
@@ -314,6 +316,7 @@ class VoiceSession:
 
     def _listen(self) -> None:
         self._client.on("bot_voice", self._play)
+        self._client.on("*", self._hear_room)
         self._client.on("playback_complete", self._cut)
         self._client.on("stt_response", self._understood)
         self._client.on("voice_started", self._voice_changed)
@@ -323,6 +326,7 @@ class VoiceSession:
 
     def _ignore(self) -> None:
         self._client.off("bot_voice", self._play)
+        self._client.off("*", self._hear_room)
         self._client.off("playback_complete", self._cut)
         self._client.off("stt_response", self._understood)
         self._client.off("voice_started", self._voice_changed)
@@ -344,6 +348,12 @@ class VoiceSession:
         if not voice.late:
             self.player.play(voice)
 
+    def _hear_room(self, event: object) -> None:
+        if isinstance(event, AudioReceived):
+            self._room_sound.play(event)
+        elif isinstance(event, LiveKitDisconnected):
+            self._room_sound.end()
+
     def _cut(self, complete: PlaybackComplete) -> None:
         """Somebody interrupted it: the server, the user, moderation."""
         if complete.interrupted:
@@ -359,7 +369,9 @@ class VoiceSession:
         if isinstance(event, sound.DeviceChanged):
             self._microphone.reset()
         try:
-            if isinstance(event, sound.PlaybackStarted):
+            if self._room_sound.plays(getattr(event, "message_id", "")):
+                pass  # The room tells, and so does the core.
+            elif isinstance(event, sound.PlaybackStarted):
                 self._client.notify_audio_playback_started(event.message_id)
             elif isinstance(event, sound.PlaybackComplete):
                 self._client.notify_audio_playback_complete(event.message_id)

@@ -41,13 +41,23 @@ from .events import (
     Settled,
     StateChanged,
 )
+from .indoors import Indoors
 from .intents import SendText
 from .life import Life
 from .lines import Lines
 from .models.agents import AgentTurnVoice
 from .models.conversation import BotVoice, InterruptData, SttResponse
 from .models.session import ConnectionState, ErrorEvent, ModerationFlag, SessionInfo
-from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
+from .models.voice import (
+    LiveKitError,
+    LiveKitReady,
+    LiveKitToken,
+    VoiceError,
+    VoiceStarted,
+    VoiceStopped,
+    VoiceTimeout,
+)
+from .outlet import Outlet
 from .packing import MAX_AUDIO
 from .playback import Playback
 from .playing import Playing
@@ -57,16 +67,26 @@ from .replies import Replies
 from .speaking import Speaking
 from .states import Role, State
 from .timers import Deadline, Timer, Timers, earlier
-from .voice import Outlet, Voice
+from .voice import Voice
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
 
 
-class Client(Speaking, Playing, Renewing):
-    """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint."""
+class Client(Speaking, Playing, Indoors, Renewing):
+    """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint.
 
-    def __init__(self, config: EstuaryConfig, *, seed: int = 0, path: str = "/socket.io/") -> None:
+    `joins_rooms`: the driver can join LiveKit rooms, and obeys `JoinRoom`.
+    """
+
+    def __init__(
+        self,
+        config: EstuaryConfig,
+        *,
+        seed: int = 0,
+        path: str = "/socket.io/",
+        joins_rooms: bool = False,
+    ) -> None:
         self.config = config
         self.state: ConnectionState = ConnectionState.DISCONNECTED
         self.session: SessionInfo | None = None
@@ -82,10 +102,13 @@ class Client(Speaking, Playing, Renewing):
             self._say_of_voice,
             self._say_aloud,
             lambda: self._connection.max_audio if self._connection else MAX_AUDIO,
-            self._events.append,
+            self._tell_of_voice,
             self._is_hushed,
+            self._arm_voice,
+            self._offered_room,
+            lambda: self._now,
         )
-        self.voice: Voice = Voice(config, outlet)
+        self.voice: Voice = Voice(config, outlet, joins_rooms=joins_rooms)
         self.playback: Playback = Playback(config, self._events.append)
         self._lines = Lines(self._send_line, self._events.append, self.playback)
         self._credentials = Credentials()
@@ -219,6 +242,7 @@ class Client(Speaking, Playing, Renewing):
                 self._leaving = True
                 if self.voice.mode is not None:
                     self.voice.stop()
+                self.voice.hurry()
                 self._connection.close(now=now)
                 self._collect()
             else:
@@ -493,6 +517,9 @@ class Client(Speaking, Playing, Renewing):
             self._lines.expire(self._now)
             self._collect()
             self._rearm_lines()
+        elif timer is Timer.VOICE:
+            self.voice.expire()
+            self._collect()
         elif timer is Timer.RENEW:
             self._renew()
         elif self._credential_due:
@@ -554,4 +581,5 @@ _HANDLERS: dict[type, Any] = {
     ModerationFlag: Client._on_flag,
     AudioDropped: Client._on_audio_lost,
     **dict.fromkeys((VoiceStarted, VoiceStopped, VoiceError, VoiceTimeout), Client._on_voice),
+    **dict.fromkeys((LiveKitToken, LiveKitReady, LiveKitError), Client._on_voice),
 }

@@ -23,7 +23,7 @@ from .answers import Ack, Admit, Refuse
 from .engineio import PacketType as Engine
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, RemoteProtocolError
 from .events import AckDue, AckSettled, Closed, HangUp, JoinRequested, Outcome, Ready, Writable
-from .intents import Interrupt, RenewAuthentication, StartVoice, StopVoice
+from .intents import NEVER_REFUSED, Interrupt
 from .models.conversation import ResponseChunk
 from .models.session import SessionInfo
 from .outbox import Outbox
@@ -57,8 +57,6 @@ MAX_EVENTS = 1024
 
 ATTACHMENTS_WITHIN = 30.0
 """Seconds that the attachments of a packet may take to follow it."""
-
-_NEVER_REFUSED = (StartVoice, StopVoice, RenewAuthentication)
 
 
 class Connection:
@@ -446,7 +444,7 @@ class Connection:
             self._outbox.control(frames, receipt)
         else:
             # Who is heard, and who speaks, is never refused: there is one of it at a time.
-            always = type(message) in _NEVER_REFUSED
+            always = type(message) in NEVER_REFUSED
             self._outbox.message(frames, receipt, always=always)
         self._receipts = receipt
         if ack_within is not None:

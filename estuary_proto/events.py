@@ -6,7 +6,7 @@ with a `NAME` are events for the user too: the driver hands them to listeners of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
@@ -38,11 +38,11 @@ class Event:
         return hash((self.__class__, self._parts()))
 
     def __repr__(self) -> str:
-        shown = (f"{part.name}={getattr(self, part.name)!r}" for part in fields(self))
+        shown = (f"{part.name}={getattr(self, part.name)!r}" for part in fields(self) if part.repr)
         return f"{self.__class__.__name__}({', '.join(shown)})"
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def event(cls: type[T]) -> type[T]:
     """A frozen record. Sharing the methods above halves the cost of defining one."""
     return dataclass(frozen=True, slots=True, eq=False, repr=False)(cls)
@@ -228,6 +228,83 @@ class VoiceSettled(Event):
 
     request: int
     error: EstuaryError | None = None
+
+
+# --- of a LiveKit room (PROTOCOL 4.3) ----------------------------------------------------------
+
+
+@event
+class JoinRoom(Event):
+    """A command: join the room `name` of this token, with a microphone's track, `muted` or not.
+
+    Report under the number `room`: `Client.room_joined` when both are there, and once, when all
+    that belongs to it has been released, however it ended, `room_left`.
+    """
+
+    room: int
+    url: str
+    token: str = field(repr=False, metadata={"secret": True})
+    name: str
+    muted: bool = False
+
+
+@event
+class LeaveRoom(Event):
+    """A command: leave this room, at once or, with `drain`, when what was said has gone out."""
+
+    room: int
+    drain: bool = False
+
+
+@event
+class MuteTrack(Event):
+    """A command: mute the track in this room at once, with what waits in it, or unmute it."""
+
+    room: int
+    muted: bool
+
+
+@event
+class FinishTrack(Event):
+    """A command: report `room_spoken` when all that was said in this room has gone out."""
+
+    room: int
+
+
+@event
+class RoomAudioWaits(Event):
+    """There is something to say in this room: take it from `next_room_audio` until None."""
+
+    room: int
+
+
+@event
+class LiveKitConnected(Event):
+    """The room has been joined; the character may not be there yet."""
+
+    NAME: ClassVar[str] = "livekit_connected"
+    room: str
+
+
+@event
+class LiveKitDisconnected(Event):
+    """The room was left, or is lost; `reason` says why, as far as anybody knows."""
+
+    NAME: ClassVar[str] = "livekit_disconnected"
+    room: str
+    reason: str = ""
+
+
+@event
+class AudioReceived(Event):
+    """What is heard in the room: PCM16 mono at `audio_sample_rate`, as it comes, silence too.
+
+    `message_id` is the message that is being said, as far as the server tells; "" between them.
+    """
+
+    NAME: ClassVar[str] = "audio_received"
+    pcm: bytes = field(repr=False)
+    message_id: str = ""
 
 
 @event

@@ -7,7 +7,7 @@ tolerantly as any model.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from estuary_proto.models.base import Model, model, wire
 from estuary_proto.models.pcm import decode_or_empty
@@ -211,3 +211,9 @@ class SubscribeEncounter(Model):
     CAMEL: ClassVar[bool] = True
 
     encounter_id: str
+
+
+NEVER_REFUSED: Final = (
+    StartVoice, StopVoice, LiveKitTokenRequest, LiveKitJoin, LiveKitLeave, RenewAuthentication
+)  # fmt: skip
+"""What is never refused for want of room: one without its counterpart would cost the user."""

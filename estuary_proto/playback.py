@@ -112,6 +112,10 @@ class Playback:
             if not key:  # What comes next without a name is another message.
                 del self._heard[key]
 
+    def forget(self, message_id: str) -> None:
+        """What goes by this name from here on is another message."""
+        self._heard.pop(message_id, None)
+
     def fell(self) -> None:
         """The connection is over: what a player has is heard to its end, and told to nobody."""
         for one in self._heard.values():

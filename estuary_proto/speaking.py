@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .voice import check_pcm
+from .microphone import check_pcm
 
 if TYPE_CHECKING:
     from .errors import LocalProtocolError

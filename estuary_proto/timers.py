@@ -30,6 +30,8 @@ class Timer(Enum):
     """The earliest answer that somebody still waits for."""
     LINE = "line"
     """The next scripted line is due, or the one that is being said is overdue."""
+    VOICE = "voice"
+    """Client: the room should have been entered, emptied or left."""
     RENEW = "renew"
     """Client: the credential should be renewed, or the answer to that is overdue. Gateway: it has
     lapsed."""

@@ -17,89 +17,51 @@ turn; in push-to-talk each press of the button is one. The rules:
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import suppress
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .errors import ErrorCode, EstuaryError, LocalProtocolError, SendBlocked
-from .events import AudioDropped, Fault, Outcome, VoiceSettled, Writable
+from .events import Fault, Outcome, VoiceSettled, Writable
 from .intents import Interrupt, StartVoice, StopVoice
+from .microphone import Losses
 from .models.session import VoiceMode
-from .models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
+from .models.voice import (
+    LiveKitError,
+    LiveKitReady,
+    LiveKitToken,
+    VoiceError,
+    VoiceStarted,
+    VoiceStopped,
+    VoiceTimeout,
+)
 from .outbox import ROUNDING
+from .over_livekit import CLOSED_WITHIN, PUSH_TO_TALK, OverLiveKit
+from .room import Room, Stage
+from .turns import Ear, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .config import EstuaryConfig
+    from .events import AudioDropped
+    from .outlet import Outlet
+
+Said: TypeAlias = (
+    VoiceStarted | VoiceStopped | VoiceError | VoiceTimeout
+    | LiveKitToken | LiveKitReady | LiveKitError
+)  # fmt: skip
 
 KEPT: Final = 1.0
 """Seconds of audio that wait for the ear to open (API 5)."""
 FRAME: Final = 0.1
 """Seconds of audio in one frame at most (API 5)."""
-CLOSED_WITHIN: Final = 2.0
-"""Seconds after which a `stop_voice` that nobody acknowledges has worked all the same."""
-REPORTED_AFTER: Final = 1.0
-"""Seconds of audio that may be dropped before it is told; told earlier when it flows again."""
-
-_EXPECTED: Final = frozenset({"muted", "suppressed", "connection_lost"})
-"""Reasons that have an end: told then."""
-
-_PCM16: Final = frozenset({"B", "b", "c", "h", "<h"})
-"""What a buffer may hold: bytes, or samples as they are."""
-
-PUSH_TO_TALK: Final = "push_to_talk"
 
 
-class Ear(Enum):
-    """Whether the server listens (rule 1)."""
+class Voice(OverLiveKit):
+    """See the module. The methods raise EstuaryError for what is wrong here and now.
 
-    CLOSED = auto()
-    OPENING = auto()
-    OPEN = auto()
-    CLOSING = auto()
+    `joins_rooms`: the driver can join LiveKit rooms.
+    """
 
-
-class _Turn:
-    __slots__ = ("ended", "kept", "request", "seconds")
-
-    def __init__(self, request: int = 0) -> None:
-        self.request = request
-        """Who waits for it to begin; 0 for nobody."""
-        self.kept: deque[tuple[bytes, float]] = deque()
-        self.seconds = 0.0
-        self.ended = False
-
-
-class SendsAudio(Protocol):
-    """Send PCM of so many seconds; see `Connection.send_audio`. Returns the receipt."""
-
-    def __call__(
-        self, pcm: bytes, seconds: float, *, live: bool, always: bool, settles: bool
-    ) -> int:
-        """Take it, or raise SendBlocked."""
-        ...
-
-
-class Outlet(NamedTuple):
-    """What voice needs of the client around it."""
-
-    submit: Callable[[Any, float | None], int]
-    """Send a message, with the seconds in which it should be acknowledged."""
-    send_audio: SendsAudio
-    largest: Callable[[], int]
-    """The most bytes of PCM that one frame may carry to this server."""
-    tell: Callable[[Any], None]
-    """An event for the user."""
-    hushed: Callable[[], bool]
-    """Whether the microphone hears the character, and is shut for that."""
-
-
-class Voice:
-    """See the module. The methods raise EstuaryError for what is wrong here and now."""
-
-    def __init__(self, config: EstuaryConfig, outlet: Outlet) -> None:
+    def __init__(self, config: EstuaryConfig, outlet: Outlet, *, joins_rooms: bool = False) -> None:
         self.mode: VoiceMode | None = None
         """What the user has asked for; None while voice is off."""
         self.is_active: bool = False
@@ -108,8 +70,8 @@ class Voice:
         self.ear: Ear = Ear.CLOSED
         self._config = config
         self._out = outlet
-        self._turn: _Turn | None = None
-        self._next: _Turn | None = None
+        self._turn: Turn | None = None
+        self._next: Turn | None = None
         self._requests = 0
         self._stops: list[int] = []
         self._awaited = 0
@@ -118,7 +80,9 @@ class Voice:
         self._resumes: VoiceMode | None = None
         self._resuming = False
         self._odd = b""
-        self._dropped: dict[str, tuple[float, int]] = {}
+        self._losses = Losses(outlet.tell)
+        self._joins_rooms = joins_rooms
+        self._room = Room(config, outlet, self._losses, self)
         self._refused = False
         self._told_closed = False
         self._owed = False
@@ -138,7 +102,7 @@ class Voice:
     def start(self, mode: VoiceMode) -> int:
         """Turn voice on; the request that is returned settles once, as VoiceSettled.
 
-        Raises VOICE_ALREADY_ACTIVE, VOICE_NOT_SUPPORTED, VOICE_MODE_MISMATCH.
+        Raises VOICE_ALREADY_ACTIVE, VOICE_NOT_SUPPORTED, VOICE_MODE_MISMATCH, LIVEKIT_UNAVAILABLE.
         """
         if mode not in tuple(VoiceMode):
             raise LocalProtocolError(f"{mode!r} is no voice mode: give a VoiceMode")
@@ -159,13 +123,18 @@ class Voice:
                 "this session has used push-to-talk, which the server keeps to: reconnect first",
                 ErrorCode.VOICE_MODE_MISMATCH,
             )
+        transport = self._choose()
         self._off()  # A stop that the server has not confirmed yet.
-        self.mode = VoiceMode(mode)
+        self.mode, self.transport = VoiceMode(mode), transport
         request = self._request()
-        if self.mode is VoiceMode.PUSH_TO_TALK:
+        if self._presses_in_room:
+            self._sticky = True
+            self._entry = request
+            self._enter_to_press()
+        elif self.mode is VoiceMode.PUSH_TO_TALK:
             self._started(request)
         else:
-            self._begin(_Turn(request))
+            self._begin(Turn(request))
         return request
 
     def stop(self) -> int:
@@ -176,9 +145,10 @@ class Voice:
             self._settle(request, None)
             return request
         self.mode = None
-        self._report()
+        self._losses.report()
         self._stops.append(request)
         self._discard_next()
+        self._give_up_entry(EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED))
         turn = self._turn
         if turn is not None and not turn.ended:
             self._end_turn(turn)
@@ -190,7 +160,7 @@ class Voice:
     def press(self) -> None:
         """The button is down. Raises VOICE_NOT_ACTIVE; nothing in continuous mode (API 5)."""
         if self._is_push_to_talk() and self._speaking() is None:
-            self._begin(_Turn())
+            self._begin(Turn())
 
     def release(self) -> None:
         """The button is up: the turn ends behind what was said. Raises VOICE_NOT_ACTIVE."""
@@ -206,8 +176,10 @@ class Voice:
 
     def mute(self, muted: bool) -> None:
         """Whether what is said goes nowhere."""
+        changed = muted is not self.is_muted
         self.is_muted = muted
-        self._report()
+        self._mute_track(changed=changed)
+        self._losses.report()
 
     def audio(self, pcm: bytes, *, live: bool, settles: bool = True) -> int:
         """Say something: PCM16 mono at `mic_sample_rate`; returns the receipt, 0 for none.
@@ -223,24 +195,24 @@ class Voice:
             )
         turn = self._speaking()
         if turn is None:
-            self._drop("muted" if self.is_muted else "button_up", self._seconds(pcm))
+            self._losses.add("muted" if self.is_muted else "button_up", self._seconds(pcm))
             return 0
         # A press that waits for its turn will interrupt what is heard now.
         waits = turn is self._next and self.mode is VoiceMode.PUSH_TO_TALK
         if self.is_muted or (self._out.hushed() and not waits):
-            self._drop("muted" if self.is_muted else "suppressed", self._seconds(pcm))
+            self._losses.add("muted" if self.is_muted else "suppressed", self._seconds(pcm))
             # Where a sample begins is not forgotten over it.
             self._odd = (self._odd + pcm)[(len(self._odd) + len(pcm)) & ~1 :]
             return 0
-        if "suppressed" in self._dropped:
-            self._report()
+        if "suppressed" in self._losses:
+            self._losses.report()
         try:
             return self._take(pcm, turn, live, settles)
         except SendBlocked:
             self._refused = True
             raise
 
-    def _take(self, pcm: bytes, turn: _Turn, live: bool, settles: bool) -> int:
+    def _take(self, pcm: bytes, turn: Turn, live: bool, settles: bool) -> int:
         whole = self._odd + pcm
         end = len(whole) & ~1
         receipt = 0
@@ -248,9 +220,7 @@ class Voice:
             for number, piece in enumerate(self._pieces(whole[:end])):
                 # When the first is taken all are: a call is refused as a whole, or not at all.
                 seconds, others = self._seconds(piece), number > 0
-                receipt = self._out.send_audio(
-                    piece, seconds, live=live, always=others, settles=settles
-                )
+                receipt = self._send(piece, seconds, live=live, always=others, settles=settles)
         else:
             self._keep(turn, whole[:end], live)
         self._odd = whole[end:]
@@ -258,11 +228,16 @@ class Voice:
 
     # --- what the server says --------------------------------------------------------------
 
-    def told(self, message: VoiceStarted | VoiceStopped | VoiceError | VoiceTimeout) -> None:
+    def told(self, message: Said) -> None:
         """A message about voice has come; the user is told what it means here."""
-        if type(message) is VoiceStarted:
+        if isinstance(message, (LiveKitToken, LiveKitReady, LiveKitError)):
+            self._out.tell(message)
+            self._room.told(message)
+        elif type(message) is VoiceStarted:
             if self._given_up:
                 self._given_up = False
+            elif self.ear is Ear.OPENING and self._ear_is_room:
+                pass  # It is of use when the character is there.
             elif self.ear is Ear.OPENING:
                 self._opened()
             elif self.ear is Ear.CLOSED and self.mode is None:
@@ -271,7 +246,9 @@ class Voice:
             self._hear_stopped(message)
         elif type(message) is VoiceError:
             self._out.tell(message)
-            if self.ear is Ear.OPENING:
+            if self.ear is Ear.OPENING and self._ear_is_room:
+                self._room.fail(f"the server could not start voice: {message.error}")
+            elif self.ear is Ear.OPENING:
                 self._failed(f"the server could not start voice: {message.error}", told=True)
         else:
             self._out.tell(message)
@@ -319,8 +296,14 @@ class Voice:
         for turn in turns:
             self._forget(turn, "connection_lost")
             self._answer(turn, error)
+        self._give_up_entry(error)
+        self._spent = ""
         self._lapse()
         self._resumes = mode
+
+    def expire(self) -> None:
+        """What `Outlet.arm` was asked for is due."""
+        self._room.expire()
 
     def end(self) -> None:
         """Nobody wants voice to come back any more."""
@@ -337,20 +320,31 @@ class Voice:
             )
         return self.mode is VoiceMode.PUSH_TO_TALK
 
-    def _speaking(self) -> _Turn | None:
+    def _speaking(self) -> Turn | None:
         """The turn that what is said now belongs to."""
         turn = self._next or self._turn
         return None if turn is None or turn.ended else turn
 
-    def _begin(self, turn: _Turn) -> None:
+    def _begin(self, turn: Turn) -> None:
         self._odd = b""
-        if self.ear is Ear.CLOSED:
+        if self.ear is Ear.CLOSED and self._may_press:
             self._turn = turn
             self._open()
         else:
             self._next = turn
 
+    def _begin_next(self) -> None:
+        self._next, turn = None, self._next
+        if turn is not None:
+            self._begin(turn)
+
     def _open(self) -> None:
+        self._ear_is_room = self.transport == "livekit" and not self._presses_in_room
+        if self._ear_is_room:
+            self.ear = Ear.OPENING
+            self._awaited = 0
+            self._go_in(None, muted=self.is_muted)
+            return
         intent = StartVoice()
         if self.mode is VoiceMode.PUSH_TO_TALK:
             self._sticky = True
@@ -365,9 +359,13 @@ class Voice:
         assert turn is not None  # The ear opens for one.
         self.ear = Ear.OPEN
         self._owed = False
+        if self.transport == "livekit" and self.is_muted:
+            self._forget(turn, "muted")
+        elif self._presses_in_room:
+            self._room.mute(False)
         while turn.kept:
             pcm, seconds = turn.kept.popleft()
-            self._out.send_audio(pcm, seconds, live=False, always=True, settles=False)
+            self._send(pcm, seconds, live=False, always=True, settles=False)
         turn.seconds = 0.0
         if self.mode is VoiceMode.CONTINUOUS and not self.is_active:
             self._started(turn.request)
@@ -382,7 +380,7 @@ class Voice:
             self._refused = False
             self._out.tell(Writable())
 
-    def _end_turn(self, turn: _Turn) -> None:
+    def _end_turn(self, turn: Turn) -> None:
         turn.ended = True
         if self.ear is Ear.OPEN:
             self._close()
@@ -390,34 +388,45 @@ class Voice:
             self._forget(turn, "not_started")
             error = EstuaryError("voice was stopped", ErrorCode.VOICE_START_FAILED)
             self._answer(turn, error)
-            self._given_up = True
+            self._given_up = not self._ear_is_room
             self._close()
 
     def _close(self) -> None:
         self.ear = Ear.CLOSING
         self._told_closed = False
         self._odd = b""
-        self._report()
+        self._losses.report()
         self._let_on()
-        self._await(StopVoice(), CLOSED_WITHIN)
+        self._awaited = 0
+        if self._ear_is_room:
+            self._room.leave()
+        elif self._presses_in_room and self._room.stage is Stage.READY:
+            self._finish()
+        else:
+            self._await(StopVoice(), CLOSED_WITHIN)
 
     def _closed(self) -> None:
         self.ear = Ear.CLOSED
         self._owed = not self._told_closed
         self._turn = None
+        self._ear_is_room = False
         self._stopped()
-        self._next, turn = None, self._next
-        if turn is not None:
-            self._begin(turn)
+        self._begin_next()
 
-    def _failed(self, why: str, *, told: bool = False) -> None:
+    def _failed(
+        self,
+        why: str,
+        *,
+        told: bool = False,
+        code: ErrorCode = ErrorCode.VOICE_START_FAILED,
+    ) -> None:
         """The turn did not begin; what the server may have opened all the same is closed."""
         turn = self._turn
         assert turn is not None  # The ear was opening for it.
         turn.ended = True
-        self._given_up = self.ear is Ear.OPENING and not told
+        self._given_up = self.ear is Ear.OPENING and not told and not self._ear_is_room
         self._forget(turn, "not_started")
-        error = EstuaryError(why, ErrorCode.VOICE_START_FAILED)
+        error = EstuaryError(why, code)
         # Who waits for it is told there; else nobody is.
         if not told and (self._resuming or not turn.request):
             self._out.tell(Fault(error))
@@ -450,6 +459,8 @@ class Voice:
 
     def _stopped(self) -> None:
         """Tell what is over, once."""
+        if self.mode is None and self._room.stage is not Stage.OUT:
+            return self._room.leave()  # `left` brings us here again.
         if self.mode is None:
             self._off()
         stops, self._stops = self._stops, []
@@ -468,6 +479,7 @@ class Voice:
         elif self.mode is VoiceMode.PUSH_TO_TALK:
             self._failed("the server ended the turn by itself")
         else:
+            self._room.withdraw(says=True)
             self._lapse()
 
     def _lapse(self) -> None:
@@ -477,12 +489,15 @@ class Voice:
                 self._forget(turn, "not_started")
                 error = EstuaryError("the server ended voice", ErrorCode.VOICE_START_FAILED)
                 self._answer(turn, error)
+        self._give_up_entry(EstuaryError("the server ended voice", ErrorCode.VOICE_START_FAILED))
+        self._room.withdraw(says=False)
         self._turn = self._next = None
+        self._ear_is_room = self._finishing = False
         self.ear = Ear.CLOSED
         self._owed = self._given_up = False
         self.mode = None
         self._odd = b""
-        self._report()
+        self._losses.report()
         self._stopped()
         self._let_on()
 
@@ -494,7 +509,7 @@ class Voice:
         if request:
             self._out.tell(VoiceSettled(request, error))
 
-    def _answer(self, turn: _Turn, error: EstuaryError) -> None:
+    def _answer(self, turn: Turn, error: EstuaryError) -> None:
         """Tell whoever waits for the turn, once, that it does not begin."""
         request, turn.request = turn.request, 0
         self._settle(request, error)
@@ -505,6 +520,12 @@ class Voice:
 
     # --- audio -----------------------------------------------------------------------------
 
+    def _send(self, pcm: bytes, seconds: float, *, live: bool, always: bool, settles: bool) -> int:
+        if self.transport != "livekit":
+            return self._out.send_audio(pcm, seconds, live=live, always=always, settles=settles)
+        self.dropped(*self._room.say(pcm, seconds, live=live, always=always))
+        return 0
+
     def _seconds(self, pcm: bytes) -> float:
         return len(pcm) / (2 * self._config.mic_sample_rate)
 
@@ -513,7 +534,7 @@ class Voice:
         size = min(2 * int(self._config.mic_sample_rate * FRAME), self._out.largest() & ~1)
         return [pcm[at : at + size] for at in range(0, len(pcm), size)]
 
-    def _keep(self, turn: _Turn, pcm: bytes, live: bool) -> None:
+    def _keep(self, turn: Turn, pcm: bytes, live: bool) -> None:
         if not live and turn.seconds and turn.seconds + self._seconds(pcm) > KEPT + ROUNDING:
             raise SendBlocked("the server does not listen yet; wait for Writable")
         for piece in self._pieces(pcm):
@@ -522,52 +543,22 @@ class Voice:
         while live and turn.seconds > KEPT + ROUNDING:
             _, seconds = turn.kept.popleft()
             turn.seconds -= seconds
-            self._drop("not_started", seconds)
+            self._losses.add("not_started", seconds)
 
-    def _forget(self, turn: _Turn, reason: str) -> None:
+    def _forget(self, turn: Turn, reason: str) -> None:
         for _, seconds in turn.kept:
-            self._drop(reason, seconds)
+            self._losses.add(reason, seconds)
         turn.kept.clear()
         turn.seconds = 0.0
-        self._report()
+        self._losses.report()
 
     def dropped(self, seconds: float, frames: int) -> None:
         """The send buffer has let go of live audio; none: it flows again."""
         if frames:
-            self._drop("backlog", seconds, frames)
-        elif "backlog" in self._dropped:
-            self._report()
+            self._losses.add("backlog", seconds, frames)
+        elif "backlog" in self._losses:
+            self._losses.report()
 
     def lost(self, audio: AudioDropped) -> None:
         """The connection has fallen in front of this."""
-        self._drop(audio.reason, audio.seconds, audio.frames)
-
-    def _drop(self, reason: str, seconds: float, frames: int = 1) -> None:
-        before, count = self._dropped.get(reason, (0.0, 0))
-        self._dropped[reason] = (before + seconds, count + frames)
-        if reason not in _EXPECTED and before + seconds >= REPORTED_AFTER - ROUNDING:
-            self._report()
-
-    def _report(self) -> None:
-        """Tell what was dropped since the last report, one event a reason."""
-        dropped, self._dropped = self._dropped, {}
-        for reason, (seconds, frames) in dropped.items():
-            self._out.tell(AudioDropped(seconds, frames, reason))
-
-
-def check_pcm(audio: object) -> bytes:
-    """The bytes of anything bytes-like; LocalProtocolError for the rest."""
-    kind = type(audio)
-    if kind is bytes:
-        return audio  # type: ignore[return-value]
-    try:
-        view = memoryview(audio)  # type: ignore[arg-type]
-    except TypeError:
-        raise LocalProtocolError(
-            f"audio is {kind.__name__}, not bytes: PCM16, mono, at mic_sample_rate"
-        ) from None
-    if view.format not in _PCM16:
-        raise LocalProtocolError(
-            f"audio is {kind.__name__} of {view.format!r}, not of 16 bit integers: give PCM16"
-        )
-    return view.tobytes()
+        self._losses.add(audio.reason, audio.seconds, audio.frames)

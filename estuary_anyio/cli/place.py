@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from estuary_anyio.client import EstuaryClient
     from estuary_anyio.gateway import Gateway
+    from estuary_proto.config import VoiceTransport
 
     from .speaking import SpeechOptions
 
@@ -42,6 +43,8 @@ class Place:
     capture: Path | None = None
     """Where the session is written down, if anywhere."""
     capture_audio: bool = True
+    transport: VoiceTransport = "websocket"
+    """Which way voice goes: "websocket", "livekit" or "auto"."""
 
     @property
     def embedded(self) -> bool:
@@ -71,7 +74,7 @@ class Place:
         """
         player = self.who
         if self.url:
-            yield self._remote(self.url, player)
+            yield replace(self._remote(self.url, player), voice_transport=self.transport)
             return
         from estuary_anyio.gateway import serve_gateway
         from estuary_proto.gateway import Character, ServerConfig
@@ -87,7 +90,9 @@ class Place:
         ) as gateway:
             if opened is not None:
                 opened(gateway)
-            yield EstuaryConfig(gateway.url, gateway.api_key, wanted, player)
+            yield EstuaryConfig(
+                gateway.url, gateway.api_key, wanted, player, voice_transport=self.transport
+            )
 
     def client(self, config: EstuaryConfig) -> EstuaryClient:
         """The client for this place. Raises Stop when its capture cannot be written."""

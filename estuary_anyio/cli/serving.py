@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from estuary_anyio.gateway import GatewayConfig, OpenAISettings, read_script
+from estuary_anyio.gateway import GatewayConfig, LiveKitSettings, OpenAISettings, read_script
 from estuary_anyio.gateway.serve import serving
 from estuary_proto.errors import ErrorCode, EstuaryError
 from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
@@ -41,6 +41,18 @@ LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""
 
 
+def livekit_of(url: str | None, key: str | None, secret: str | None) -> LiveKitSettings | None:
+    """The LiveKit server of these options, None without an address; raises Stop."""
+    if not url:
+        return None
+    try:
+        return LiveKitSettings(url, key or "", secret or "")
+    except EstuaryError as error:
+        raise Stop(
+            f"--livekit-url, --livekit-key, --livekit-secret: {error.message}", Exit.USAGE
+        ) from error
+
+
 def serve(
     host: str,
     port: int,
@@ -52,9 +64,11 @@ def serve(
     limits: Mapping[str, Any] = MappingProxyType({}),
     data: Path | None = None,
     speech: SpeechOptions = _DEFAULT,
+    livekit: LiveKitSettings | None = None,
 ) -> int:
     """Run the command; `llm` is the endpoint's address and model, `limits` and `speech` are the
-    options of that kind, `data` is where it keeps what it knows. Returns the exit status."""
+    options of that kind, `data` is where it keeps what it knows, `livekit` its rooms. Returns the
+    exit status."""
     try:
         config = GatewayConfig(
             host,
@@ -68,6 +82,7 @@ def serve(
             stt_endpoint=speech.stt_endpoint,
             tts_endpoint=speech.tts_endpoint,
             data=data,
+            livekit=livekit,
         )
     except EstuaryError as error:
         # The field is one of Python's; people typed an option.

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from estuary_anyio.room_sound import RoomSound
 from estuary_proto.errors import EstuaryError
+from estuary_proto.events import AudioReceived, LiveKitDisconnected
 from estuary_proto.models.session import VoiceMode
 
 from .captions import Captions
@@ -113,6 +115,7 @@ class WavTalk:
         self._speaker = Loudspeaker()
         self._conversation: Conversation | None = None
         self._captions: Captions | None = None
+        self._room_sound = RoomSound(self._speaker, RATE)
         self._busy_at = 0.0
         self._resamplers: dict[str, Resampler] = {}
         self._unheard: str | None = None
@@ -128,6 +131,7 @@ class WavTalk:
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)
             client.on("bot_voice", self._take)
+            client.on("*", self._hear_room)
             client.on("playback_complete", self._cut)
             client.on("disconnected", self._lost)
             with scope:
@@ -218,6 +222,12 @@ class WavTalk:
             return resampler.push(pcm)
         return resampler.push(pcm) + resampler.finish()
 
+    def _hear_room(self, event: object) -> None:
+        if isinstance(event, AudioReceived):
+            self._room_sound.play(event)
+        elif isinstance(event, LiveKitDisconnected):
+            self._room_sound.end()
+
     def _cut(self, complete: PlaybackComplete) -> None:
         if complete.interrupted:
             self._resamplers.pop(complete.message_id, None)
@@ -233,12 +243,15 @@ class WavTalk:
         if self._out is not None:
             self._out.writeframesraw(pcm)
         try:
-            for message_id in began:
+            for message_id in filter(self._is_ours, began):
                 client.notify_audio_playback_started(message_id)
-            for message_id in ended:
+            for message_id in filter(self._is_ours, ended):
                 client.notify_audio_playback_complete(message_id)
         except EstuaryError:
             pass  # The connection is away, and the server knows nothing of them any more.
+
+    def _is_ours(self, message_id: str) -> bool:
+        return not self._room_sound.plays(message_id)
 
     def signalled(self, number: signal.Signals) -> int | None:
         """The first Ctrl-C interrupts the character, the next one ends the program."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .app import GatewayApp
 from .link import Brain, BrainError
+from .livekit import LiveKitSettings
 from .openai_brain import OpenAIBrain, OpenAISettings
 from .script_file import read_script
 from .senses import LiveRecogniser, Recogniser, RecogniserError, Voice, VoiceError
@@ -22,6 +23,7 @@ __all__ = [
     "Gateway",
     "GatewayApp",
     "GatewayConfig",
+    "LiveKitSettings",
     "LiveRecogniser",
     "OpenAIBrain",
     "OpenAIRecogniser",

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from estuary_proto.intents import StartAgentConversation
     from estuary_proto.models import Character
 
+    from .livekit import LiveKitSettings
+
 _log = logging.getLogger("estuary.gateway")
 
 ABORT = "estuary.abort"
@@ -57,7 +59,8 @@ class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
     understands what players say, `voice` speaks instead of tones, `detector` makes what finds
     speech, at so many Hz, instead of its energy; `memory` is what characters know about players,
-    shared by all connections; `report` takes what a script has to say, line by line."""
+    shared by all connections; `livekit` is where rooms are; `report` takes what a script has to
+    say, line by line."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class GatewayApp:
         recogniser: Recogniser | None = None,
         voice: Voice | None = None,
         detector: Callable[[int], Detector] | None = None,
+        livekit: LiveKitSettings | None = None,
         data: Path | None = None,
         clock: Callable[[], float] = time.time,
         report: Callable[[str], object] | None = None,
@@ -94,8 +98,10 @@ class GatewayApp:
             recogniser=recogniser is not None,
             live=isinstance(recogniser, LiveRecogniser),
             voice=voice is not None,
+            rooms=livekit.url if livekit is not None else "",
             detector=detector,
         )
+        self._livekit = livekit
         self._links: set[Link] = set()
         self._left = anyio.Event()
 
@@ -226,6 +232,7 @@ class GatewayApp:
             brain=self._brain,
             recogniser=self._recogniser,
             voice=self._voice,
+            livekit=self._livekit,
             abort=abort,
             report=self._report,
         )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from estuary_proto.events import HangUp
-from estuary_proto.gateway import AskBrain, Cut, Recall, Report, ServerSession, StopBrain
+from estuary_proto.gateway import AskBrain, Cut, InRoom, Recall, Report, ServerSession, StopBrain
 
+from .livekit import Rooms
 from .senses import Senses
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from estuary_proto.intents import StartAgentConversation
     from estuary_proto.models.base import Model
 
+    from .livekit import LiveKitSettings
     from .senses import Recogniser, Voice
     from .store.archive import Archive
 
@@ -59,6 +61,7 @@ class Link:
         brain: Brain | None = None,
         recogniser: Recogniser | None = None,
         voice: Voice | None = None,
+        livekit: LiveKitSettings | None = None,
         abort: Callable[[], None] | None = None,
         report: Callable[[str], object] | None = None,
     ) -> None:
@@ -68,6 +71,7 @@ class Link:
         self._archive = archive
         self._brain = brain
         self._senses = Senses(session, self._settle, recogniser=recogniser, voice=voice)
+        self._rooms = Rooms(livekit, session, self._settle) if livekit is not None else None
         self._abort = abort
         self._report = report
         self._frames = anyio.Event()
@@ -188,6 +192,9 @@ class Link:
             elif isinstance(command, Report):
                 if self._report is not None:
                     self._report(command.text)
+            elif isinstance(command, InRoom):
+                assert self._rooms is not None  # The session knows who is outside.
+                self._rooms.obey(command, tasks)
             else:
                 self._senses.obey(command, tasks)
         if self._session.closed:

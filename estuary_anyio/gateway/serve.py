@@ -19,6 +19,7 @@ from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 from ..loopback import is_loopback
 from . import speech
 from .app import GatewayApp
+from .livekit import LiveKitSettings, check_installed
 from .openai_brain import OpenAIBrain, OpenAISettings
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class GatewayConfig:
     `tts_endpoint`), "tone", or a `Voice`. "auto" is the first of them that is there.
     `data` is the directory in which what is known is kept, and found again the next time; None
     keeps it in memory.
+    `livekit` is the LiveKit server in whose rooms voice may go (extra `[livekit]`).
     """
 
     host: str = "127.0.0.1"
@@ -63,6 +65,7 @@ class GatewayConfig:
     stt_endpoint: SpeechEndpoint | None = None
     tts_endpoint: SpeechEndpoint | None = None
     data: Path | None = None
+    livekit: LiveKitSettings | None = None
 
     def __post_init__(self) -> None:
         if self.api_keys is None and not is_loopback(self.host):
@@ -155,6 +158,7 @@ async def serve_gateway(
     stt_endpoint: SpeechEndpoint | None = None,
     tts_endpoint: SpeechEndpoint | None = None,
     data: str | os.PathLike[str] | None = None,
+    livekit: LiveKitSettings | None = None,
     report: Callable[[str], object] | None = None,
 ) -> AsyncGenerator[Gateway, None]:
     """Serve a gateway for the length of the block, on asyncio or trio.
@@ -164,7 +168,7 @@ async def serve_gateway(
     """
     config = GatewayConfig(
         host, port, api_keys, brain, seed, openai, server or ServerConfig(), stt, tts,
-        stt_endpoint, tts_endpoint, None if data is None else Path(data),
+        stt_endpoint, tts_endpoint, None if data is None else Path(data), livekit,
     )  # fmt: skip
     async with serving(config, report) as gateway:
         yield gateway
@@ -193,6 +197,8 @@ async def serving(
             ErrorCode.CONFIG_INVALID,
         ) from error
 
+    if config.livekit is not None:
+        check_installed()
     chosen = await anyio.to_thread.run_sync(_speech, config)
     app = GatewayApp(
         config.mind(),
@@ -200,6 +206,7 @@ async def serving(
         recogniser=chosen.recogniser,
         voice=chosen.voice,
         detector=chosen.detector,
+        livekit=config.livekit,
         data=config.data,
         report=report,
     )

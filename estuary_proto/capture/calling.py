@@ -54,7 +54,10 @@ def recorder_of(header: Entry, write: Callable[[str], object]) -> Recorder:
     seed, path = header.data.get("seed", 0), header.data.get("path", "/socket.io/")
     if not isinstance(seed, int) or not isinstance(path, str):
         raise bad_line(header.line, "the header's seed or path is odd")
-    return Recorder(config_of(header), write, seed=seed, path=path, audio=has_audio(header))
+    joins = bool(header.data.get("joins_rooms"))
+    return Recorder(
+        config_of(header), write, seed=seed, path=path, joins_rooms=joins, audio=has_audio(header)
+    )
 
 
 def config_of(header: Entry, **changes: Any) -> EstuaryConfig:
@@ -175,6 +178,32 @@ def _playback_started(recorder: Recorder, data: dict[str, Any], now: float) -> C
     return lambda: recorder.playback_started(message_id, now=now)
 
 
+def _room_joined(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    room = data["room"]
+    return lambda: recorder.room_joined(room, now=now)
+
+
+def _room_left(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    room, deleted = data["room"], bool(data.get("deleted"))
+    error = None if data.get("error") is None else error_of(data["error"])
+    return lambda: recorder.room_left(room, error, deleted=deleted, now=now)
+
+
+def _room_spoken(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    room = data["room"]
+    return lambda: recorder.room_spoken(room, now=now)
+
+
+def _room_state(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    room, state, message_id = data["room"], value_of(data["state"]), value_of(data["message_id"])
+    return lambda: recorder.room_state(room, state, message_id, now=now)
+
+
+def _next_room_audio(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
+    room = data["room"]
+    return lambda: recorder.next_room_audio(room)
+
+
 def _say_lines(recorder: Recorder, data: dict[str, Any], now: float) -> Callable[[], Any]:
     lines, how = value_of(data["lines"]), value_of(data["how"])
     return lambda: recorder.say_lines(lines, now=now, **how)
@@ -215,12 +244,17 @@ _INPUTS: dict[str, Verb] = {
     "mute": _mute,
     "send_audio": _send_audio,
     "playback_started": _playback_started,
+    "room_joined": _room_joined,
+    "room_left": _room_left,
+    "room_spoken": _room_spoken,
+    "room_state": _room_state,
     "say_lines": _say_lines,
     "steer": _steer,
 }
 _PULLS: dict[str, Verb] = {
     "frame": _next_frame,
     "batch": _next_in_batch,
+    "room_audio": _next_room_audio,
     "event": lambda recorder, data, now: recorder.next_event,
     "command": lambda recorder, data, now: recorder.next_command,
 }

@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..client import Client
 from ..errors import LocalProtocolError
 from ..life import Life
+from ..microphone import check_pcm
 from ..version import __version__
-from ..voice import check_pcm
 from .forms import ODD, dumps, error_form, form, message_form, quoted, written
 from .hushing import hushed, hushed_frame
 from .masking import Mask
@@ -71,11 +71,12 @@ class Recorder:
         *,
         seed: int = 0,
         path: str = "/socket.io/",
+        joins_rooms: bool = False,
         started: str | None = None,
         audio: bool = True,
         source: str | None = None,
     ) -> None:
-        self._client = Client(config, seed=seed, path=path)
+        self._client = Client(config, seed=seed, path=path, joins_rooms=joins_rooms)
         self._write = write
         self._mask = Mask()
         self._audio = audio
@@ -85,10 +86,11 @@ class Recorder:
         # The links (0: the commands) whose last pull gave something.
         self._giving: set[int] = set()
         self._drained = False
-        self._put_header(config, seed, path, {"started": started, "source": source})
+        origin = {"joins_rooms": joins_rooms, "started": started, "source": source}
+        self._put_header(config, seed, path, origin)
 
     def _put_header(
-        self, config: EstuaryConfig, seed: int, path: str, origin: dict[str, str | None]
+        self, config: EstuaryConfig, seed: int, path: str, origin: dict[str, Any]
     ) -> None:
         shown = {
             part.name: form(getattr(config, part.name), self._mask)
@@ -195,6 +197,20 @@ class Recorder:
             # What ends a batch settles nothing: the next pull is told, even if it gives nothing.
             self._note(link, (batch or None) if frame is None else frame)
         return frame
+
+    def next_room_audio(self, room: int) -> bytes | None:
+        """See `Client.next_room_audio`."""
+        pcm = self._client.next_room_audio(room)
+        # Links count up from 1, rooms down from -1.
+        if pcm is not None or -room in self._giving:
+            got = form(pcm, self._mask)
+            self._line(self._stamp, {"pull": "room_audio", "room": room, "got": got})
+            self._note(-room, pcm)
+        return pcm
+
+    def room_sounds(self, room: int, *, now: float) -> str | None:
+        """See `Client.room_sounds`."""
+        return self._client.room_sounds(room, now=now)
 
     def life(self, link: int) -> Life:
         """One link, with the verbs of a `Connection`, recorded."""
@@ -369,6 +385,41 @@ class Recorder:
         """See `Client.playback_started`."""
         entry = {"in": "playback_started", "message_id": form(message_id, self._mask)}
         self._told(now, entry, lambda: self._client.playback_started(message_id, now=now))
+
+    def room_joined(self, room: int, *, now: float) -> None:
+        """See `Client.room_joined`."""
+        entry = {"in": "room_joined", "room": room}
+        self._told(now, entry, lambda: self._client.room_joined(room, now=now))
+
+    def room_left(
+        self,
+        room: int,
+        error: EstuaryError | None = None,
+        *,
+        deleted: bool = False,
+        now: float,
+    ) -> None:
+        """See `Client.room_left`."""
+        shown = None if error is None else form(error, self._mask)
+        entry = {"in": "room_left", "room": room, "error": shown, "deleted": bool(deleted)}
+        self._told(
+            now, entry, lambda: self._client.room_left(room, error, deleted=deleted, now=now)
+        )
+
+    def room_spoken(self, room: int, *, now: float) -> None:
+        """See `Client.room_spoken`."""
+        entry = {"in": "room_spoken", "room": room}
+        self._told(now, entry, lambda: self._client.room_spoken(room, now=now))
+
+    def room_state(self, room: int, state: str, message_id: str | None, *, now: float) -> None:
+        """See `Client.room_state`."""
+        entry = {
+            "in": "room_state",
+            "room": room,
+            "state": form(state, self._mask),
+            "message_id": form(message_id, self._mask),
+        }
+        self._told(now, entry, lambda: self._client.room_state(room, state, message_id, now=now))
 
     def say_lines(
         self,

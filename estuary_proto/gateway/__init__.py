@@ -11,8 +11,13 @@ from __future__ import annotations
 from .acts import Cut, Report
 from .asking import (
     AskBrain,
+    CloseRoom,
     Expect,
     Follow,
+    HushRoom,
+    InRoom,
+    Mint,
+    OpenRoom,
     Outside,
     Recall,
     Say,
@@ -20,6 +25,7 @@ from .asking import (
     StopFollowing,
     StopSaying,
     Transcribe,
+    Utter,
 )
 from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
 from .credentials import ClientToken, Guest
@@ -34,6 +40,7 @@ __all__ = [
     "AskBrain",
     "Character",
     "ClientToken",
+    "CloseRoom",
     "Cut",
     "DEFAULT_CHARACTER",
     "DEFAULT_FRIEND",
@@ -43,10 +50,14 @@ __all__ = [
     "Follow",
     "Forgotten",
     "Guest",
+    "HushRoom",
+    "InRoom",
     "Kept",
     "Learned",
     "Memory",
     "MemoryStore",
+    "Mint",
+    "OpenRoom",
     "Outside",
     "Recall",
     "Recalled",
@@ -62,4 +73,5 @@ __all__ = [
     "StopFollowing",
     "StopSaying",
     "Transcribe",
+    "Utter",
 ]

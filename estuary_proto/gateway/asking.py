@@ -94,18 +94,65 @@ class StopSaying:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRoom:
+    """Join this LiveKit room as the character, and tell by `room_entered` when the player can be
+    heard there: by `room_heard`, at `hear_rate` Hz, from then on. `rate` is that of `Utter`."""
+
+    room: str
+    player_id: str
+    rate: int
+    hear_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Make a token with which this player may join this room, and tell by `room_token`."""
+
+    room: str
+    player_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Utter:
+    """Say the next piece of this message in this room: PCM16 mono; `final` when it is the last."""
+
+    room: str
+    message_id: str
+    pcm: bytes = field(repr=False)
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HushRoom:
+    """Say nothing more of what was to be said in this room."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRoom:
+    """Leave this room and delete it."""
+
+    room: str
+
+
+InRoom = OpenRoom | Mint | Utter | HushRoom | CloseRoom
 Command = (
     AskBrain | StopBrain | Recall | Transcribe | Expect | Follow | StopFollowing | Say | StopSaying
+    | InRoom
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Who lives outside of a session, and is asked by commands: a `recogniser`, which may be `live`
-    and hear what is being said; a `voice`. `detector` makes the one that finds speech in what a
+    and hear what is being said; a `voice`. `rooms` is the URL of the LiveKit server in which
+    somebody opens rooms, "" is none. `detector` makes the one that finds speech in what a
     microphone sends, at so many Hz; without it speech is found by its energy."""
 
     recogniser: bool = False
     live: bool = False
     voice: bool = False
+    rooms: str = ""
     detector: Callable[[int], Detector] | None = None

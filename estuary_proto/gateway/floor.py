@@ -14,12 +14,14 @@ from .. import intents
 from ..models.session import ErrorEvent
 from . import vision
 from .abilities import within
+from .indoors import Indoors
 from .mic import Mic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..models.base import Model
+    from ..models.session import SessionInfo
     from .abilities import Abilities
     from .asking import Outside
     from .config import ServerConfig
@@ -56,16 +58,22 @@ class Floor:
         talk: Conversation,
         room: Room,
         outside: Outside,
+        info: SessionInfo,
     ) -> None:
         self._config = config
         self._abilities = abilities
         self._talk = talk
         self._room = room
         self.mic: Mic = Mic(config, self, talk.commands, outside)
+        self.indoors: Indoors = Indoors(
+            info.session_id, info.player_id, abilities.rate, mic=self.mic, mic_rate=config.mic_rate,
+            listener=self, commands=talk.commands, outside=outside,
+        )  # fmt: skip
 
     def close(self) -> None:
         """It is over: nobody speaks, nobody listens."""
         self.mic.close()
+        self.indoors.close()
         self._talk.stop()
 
     # --- what the client does ----------------------------------------------------------------
@@ -73,6 +81,8 @@ class Floor:
     def takes(self, message: Model, *, now: float) -> bool:
         """Whether `message` belongs here; then it has been dealt with."""
         talk, mic = self._talk, self.mic
+        if self.indoors.takes(message, now=now):
+            return True
         match message:
             case intents.StreamAudio():
                 mic.audio(message.audio, now=now)
@@ -120,7 +130,8 @@ class Floor:
         silent = policy == "never" or self._talk.character.text_only
         if silent or not self._abilities.speaker:
             return None
-        return self._abilities.rate if heard or policy == "always" or self.mic.on else None
+        on = self.mic.on or self.indoors.ready
+        return self._abilities.rate if heard or policy == "always" or on else None
 
     # --- what the microphone hears -----------------------------------------------------------
 

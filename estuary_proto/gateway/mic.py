@@ -109,7 +109,12 @@ class Mic:
         if pressed:
             self._listener.speaks(pressed=True, now=now)
         already = self._hearing is not None
-        if not already or pressed is not self._button:
+        self.open(pressed=pressed)
+        self._listener.send(VoiceStarted(already), now=now)
+
+    def open(self, *, pressed: bool) -> None:
+        """Listen, without a word."""
+        if self._hearing is None or pressed is not self._button:
             self.close()
             self._hearing = self._new_hearing(whole=pressed)
             if self._outside.live:
@@ -117,7 +122,6 @@ class Mic:
             self._bad = False
             self._stalls_at = None
         self._button = pressed
-        self._listener.send(VoiceStarted(already), now=now)
 
     def _new_hearing(self, *, whole: bool) -> Hearing:
         config, detector = self._config, self._outside.detector
@@ -163,6 +167,14 @@ class Mic:
                 problem = ErrorEvent("stream_audio: the audio is not base64", "bad_audio")
                 self._listener.send(problem, now=now)
             self._bad = True
+            return
+        self.hear(pcm, now=now)
+
+    def hear(self, pcm: bytes, *, now: float) -> None:
+        """A piece of audio: PCM16 mono."""
+        hearing = self._hearing
+        if hearing is None:
+            self.ignored += 1
             return
         for heard in hearing.feed(pcm):
             self._hear(heard, now)

@@ -164,8 +164,10 @@ class ServerSession(Told):
         found = self._rehearsal.deadline
         if not self._rehearsal.silent:
             found = earlier(self._conn.deadline, found)
-        mic = self._floor.mic if self._floor is not None else None
-        for speaker in (self._talk, self._agents, mic):
+        mic, indoors = (
+            (None, None) if self._floor is None else (self._floor.mic, self._floor.indoors)
+        )
+        for speaker in (self._talk, self._agents, mic, indoors):
             due = speaker.due_at if speaker is not None else None
             found = earlier(found, None if due is None else Deadline(due, Timer.TURN))
         if self._conn.state is not State.READY or self._limits is None:
@@ -233,6 +235,7 @@ class ServerSession(Told):
         self._speak(now)
         if self._floor is not None:
             self._floor.mic.tick(now=now)
+            self._floor.indoors.tick(now=now)
         self._enforce()
         self._settle()
 
@@ -286,8 +289,10 @@ class ServerSession(Told):
             return
         if passed is not message:
             self._taken_back = True
-        if isinstance(passed, VoiceTimeout) and self._floor is not None:
-            self._floor.mic.close()
+        if self._floor is not None:
+            if isinstance(passed, VoiceTimeout):
+                self._floor.mic.close()
+            passed = self._floor.indoors.passes(passed)
         self._waiting.append((passed, asked_by))
         self._flush()
 
@@ -455,7 +460,8 @@ class ServerSession(Told):
         if character is None:  # Deleted in the meantime.
             return self._decide(who)
         player_id, talk_id = self._pass.player_id, known.conversation_id or self._new_id()
-        info = SessionInfo(self._new_id(), talk_id, who.character_id, player_id)
+        session_id, url = self._new_id(), self._outside.rooms or None
+        info = SessionInfo(session_id, talk_id, who.character_id, player_id, livekit_url=url)
         self._conn.submit(Admit(info) if self.joining else info, now=self._now)
         self._registry.connections += 1
         self._limits = Limits(
@@ -468,7 +474,7 @@ class ServerSession(Told):
             new_id=self._new_id, external=self._external, tells_memory=who.realtime_memory,
             wall=self._wall, abilities=abilities, keep=self._keep, voices=self._voices,
         )  # fmt: skip
-        self._floor = Floor(self._config, abilities, self._talk, self, self._outside)
+        self._floor = Floor(self._config, abilities, self._talk, self, self._outside, info)
         self._floor.greet(now=self._now)
         self._rehearsal.began(now=self._now, number=self._registry.connections)
         self._rehearsal.run(now=self._now)

@@ -70,6 +70,33 @@ class Told:
             self._floor.mic.failed(turn, message, now=now)
             self._settle()
 
+    def room_token(self, room: str, token: str, *, now: float) -> None:
+        """The token that `Mint` asked for."""
+        self._now = now
+        if self._floor is not None:
+            self._floor.indoors.token(room, token, now=now)
+
+    def room_entered(self, room: str, *, now: float) -> None:
+        """The character is in the room that `OpenRoom` asked for, and hears the player."""
+        self._now = now
+        if self._floor is not None:
+            self._floor.indoors.entered(room, now=now)
+            self._settle()
+
+    def room_heard(self, room: str, pcm: bytes, *, now: float) -> None:
+        """What the player says in the room, as it comes."""
+        self._now = now
+        if self._floor is not None:
+            self._floor.indoors.heard(room, pcm, now=now)
+            self._settle()
+
+    def room_over(self, room: str, problem: str | None, *, now: float) -> None:
+        """The room is gone; the client is told of a `problem`."""
+        self._now = now
+        if self._floor is not None:
+            self._floor.indoors.over(room, problem, now=now)
+            self._settle()
+
     def voice_sound(self, number: int, pcm: bytes, *, now: float) -> None:
         """A voice's next piece of the sentence that was asked for: PCM16 mono, of any length."""
         self._voices.sound(number, pcm)

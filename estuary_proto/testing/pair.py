@@ -156,12 +156,13 @@ class Pair:
         latency: float = 0.01,
         seed: int = 0,
         start: float = 100.0,
+        joins_rooms: bool = False,
     ) -> None:
         self.now: float = start
         self.latency = latency
         self.serve = serve
         self.handshake: Open = handshake or Open("engine-session")
-        self.client: Client = Client(config, seed=seed)
+        self.client: Client = Client(config, seed=seed, joins_rooms=joins_rooms)
         self.events: list[Any] = []
         self.dials: list[Dial] = []
         self.links: dict[int, Link] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import anyio
@@ -175,13 +176,15 @@ async def test_voice_comes_back_with_the_connection() -> None:
         assert voice_of(await server.peer(2)) == ["("]
 
 
-async def test_no_voice_over_livekit_yet_says_so() -> None:
+async def test_voice_over_livekit_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "livekit.rtc", None)
     async with serving() as server:
         async with EstuaryClient(server.config(voice_transport="livekit")) as client:
             await client.connect()
             error = await failure_of(client.start_voice())
             assert error.code is ErrorCode.LIVEKIT_UNAVAILABLE
-            assert "voice_transport='websocket'" in error.message
+            assert "pip install 'estuary-anyio[livekit]'" in error.message
+            assert client.voice_transport is None
 
 
 @pytest.mark.parametrize("audio", ["text", None, 5, [1, 2]])

@@ -10,7 +10,16 @@ from typing import Final
 from xml.etree import ElementTree
 
 # They declare the claims.
-from . import calling, connecting, keeping, listening, sounding, speaking, talking  # noqa: F401
+from . import (  # noqa: F401
+    calling,
+    connecting,
+    keeping,
+    listening,
+    rooming,
+    sounding,
+    speaking,
+    talking,
+)
 from .claims import CLAIMS, SOUNDS, Claim
 from .table import LOOPS, TABLE, Outcomes, table
 

@@ -20,6 +20,7 @@ from . import (  # noqa: F401
     control,
     keeping,
     listening,
+    rooming,
     sounding,
     speaking,
     talking,

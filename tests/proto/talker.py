@@ -24,10 +24,10 @@ TENTH = SECOND[:3200]
 class Talker(Pair):
     """`acks`: whether the server acknowledges by itself."""
 
-    def __init__(self, *, acks: bool = True, **settings: Any) -> None:
+    def __init__(self, *, acks: bool = True, joins_rooms: bool = False, **settings: Any) -> None:
         self.acks = acks
         self.due: list[int] = []
-        super().__init__(replace(CONFIG, **settings), latency=0.0)
+        super().__init__(replace(CONFIG, **settings), latency=0.0, joins_rooms=joins_rooms)
         self.serve = self.answer
         self.connect(within=0.0)
         self.events.clear()

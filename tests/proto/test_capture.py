@@ -116,6 +116,7 @@ def test_the_header_tells_how_the_client_was_made() -> None:
         "asks_credential": False,
         "seed": 7,
         "path": "/s/",
+        "joins_rooms": False,
         "started": "2026-01-02T03:04:05Z",
         "audio": True,
         "source": None,

@@ -55,7 +55,11 @@ class Sessions(Voices):
 
     @initialize()
     def begin(self) -> None:
-        settings = {"api_key": "", "token_provider": provider, "auto_interrupt": True}
+        settings: dict[str, Any] = {
+            "api_key": "",
+            "token_provider": provider,
+            "auto_interrupt": True,
+        }
         self.talk: Tokened = Tokened(
             acks=False, max_reconnect_attempts=10**6, auto_interrupt_grace=0.0, **settings
         )

@@ -12,8 +12,9 @@ from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError, Se
 from estuary_proto.events import Fault, Outcome, Settled, VoiceSettled, Writable
 from estuary_proto.intents import SendText
 from estuary_proto.models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
+from estuary_proto.over_livekit import CLOSED_WITHIN
 from estuary_proto.states import Role
-from estuary_proto.voice import CLOSED_WITHIN, Ear
+from estuary_proto.turns import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, SECOND, TENTH, Talker
 
 

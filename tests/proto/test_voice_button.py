@@ -9,8 +9,9 @@ from estuary_proto.events import Fault
 from estuary_proto.intents import Interrupt
 from estuary_proto.models.voice import VoiceError, VoiceStarted, VoiceStopped
 from estuary_proto.outbox import MAX_CONTROL
+from estuary_proto.over_livekit import CLOSED_WITHIN
 from estuary_proto.states import Role
-from estuary_proto.voice import CLOSED_WITHIN, Ear
+from estuary_proto.turns import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, SECOND, TENTH, Talker
 
 

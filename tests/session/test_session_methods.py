@@ -333,7 +333,7 @@ METHODS: dict[str, Method] = {
 ALSO = {
     # In the rows of `start_voice`, `start_recording` and `notify_audio_playback_complete`.
     *("stop_voice", "send_audio", "stop_recording", "mute", "toggle_mute", "is_muted"),
-    *("is_voice_active", "notify_audio_playback_started", "playback_state"),
+    *("is_voice_active", "voice_transport", "notify_audio_playback_started", "playback_state"),
     # In the tests below the table.
     *("send_camera_file", "camera", "answer_camera"),
     # The life of a client, and listening to it: every test here, tests/anyio.

@@ -50,6 +50,24 @@ if TYPE_CHECKING:
 @click.option("--llm-model", metavar="NAME", help="The model's name.")
 @speech_options
 @click.option(
+    "--livekit-url",
+    metavar="URL",
+    envvar="LIVEKIT_URL",
+    help="A LiveKit server (ws:// or wss://) in whose rooms voice may go too. Needs [livekit].",
+)
+@click.option(
+    "--livekit-key",
+    metavar="KEY",
+    envvar="LIVEKIT_API_KEY",
+    help="Its API key; or LIVEKIT_API_KEY.",
+)
+@click.option(
+    "--livekit-secret",
+    metavar="SECRET",
+    envvar="LIVEKIT_API_SECRET",
+    help="Its API secret; better in LIVEKIT_API_SECRET, as others can see what is typed here.",
+)
+@click.option(
     "--script",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -91,6 +109,9 @@ def gateway(
     brain: str,
     llm_url: str | None,
     llm_model: str | None,
+    livekit_url: str | None,
+    livekit_key: str | None,
+    livekit_secret: str | None,
     script: Path | None,
     speech: SpeechOptions,
     **more: Any,
@@ -98,10 +119,10 @@ def gateway(
     """Serve characters on this machine, with no account and no network."""
     need("gateway", "hypercorn")
     from ..place import directory, keys_in
-    from ..serving import serve
+    from ..serving import livekit_of, serve
 
     found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
     return serve(
         host, port, found, backend, brain, (llm_url, llm_model), script, more, directory(data),
-        speech,
+        speech, livekit_of(livekit_url, livekit_key, livekit_secret),
     )  # fmt: skip

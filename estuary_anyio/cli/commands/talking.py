@@ -12,6 +12,8 @@ from ..exits import need
 from ..options import EPILOG, backend_option, device_options, place_options, speech_options
 
 if TYPE_CHECKING:
+    from estuary_proto.config import VoiceTransport
+
     from ..place import Place
     from ..speaking import SpeechOptions
 
@@ -95,6 +97,14 @@ def demo(backend: str, capture: Path | None, wav: Path | None) -> int:
     "--input-wav: all of the file is one turn.",
 )
 @click.option(
+    "--transport",
+    type=click.Choice(["websocket", "livekit", "auto"]),
+    default="websocket",
+    show_default=True,
+    help="Which way voice goes. livekit needs the extra [livekit] and a server that has rooms; "
+    "auto takes it where both are there.",
+)
+@click.option(
     "--input-wav",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -122,6 +132,7 @@ def talk(
     volume: float,
     echo: str,
     push_to_talk: bool,
+    transport: VoiceTransport,
     input_wav: Path | None,
     output_wav: Path | None,
     timeout: float | None,
@@ -132,6 +143,7 @@ def talk(
     """
     place = replace(place, speech=speech)
     _check_ways(click.get_current_context(), input_wav is not None)
+    place = replace(place, transport=transport)
     if input_wav is not None:
         from ..talk_wav import Files, talk_wav
 
