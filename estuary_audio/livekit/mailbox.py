@@ -62,7 +62,8 @@ class Mailbox:
 
     async def next(self) -> RoomEvent | None:
         """The oldest event, waiting for it; None after the end. Cancelled, nothing is taken."""
-        await anyio.lowlevel.checkpoint()
+        # No more than that: a busy loop would get one event a round, and fall behind.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         while True:
             # Before what is there is looked at: what comes later sets this one.
             news = self._news
