@@ -38,7 +38,9 @@ class Microphone(Protocol):
     """What follows the mute."""
 
     @property
-    def muted(self) -> bool: ...
+    def muted(self) -> bool:
+        """Whether it is closed."""
+        ...
 
     @muted.setter
     def muted(self, muted: bool, /) -> None: ...
