@@ -201,7 +201,8 @@ def test_outsiders_answer_what_they_were_asked() -> None:
     assert all(mind.outsiders.asked.values())
     sent = "".join(frame for frame in mind.log if isinstance(frame, str))
     assert "One sentence." in sent
-    mind._read(b"")
+    with pytest.raises(AssertionError, match="none was due"):
+        mind._read(b"")
     mind.finish()
 
 
@@ -211,9 +212,12 @@ def test_floods_stop_where_reading_stops() -> None:
     for _ in range(3):
         connection.do(Operation(0.0, "flood", (asks, 2000)))
     assert "PROTOCOL" in connection.log[-1]  # It reads none of its acknowledgements.
-    client.do(Operation(0.0, "flood", (asks, 2000)))
+    client.do(Operation(0.0, "flood", ('42/sdk,["custom"]', 2000)))
     client.do(Operation(0.0, "join"))
     mind.do(Operation(0.0, "flood", (asks, 2000)))
+    mind.session = type("Full", (), {"wants_read": False})()  # type: ignore[assignment]
+    mind.do_receive("2")
+    mind = MindRun()
     for made in (connection, client, mind):
         made.finish()
 
