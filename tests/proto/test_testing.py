@@ -180,7 +180,7 @@ def test_outsiders_answer_what_they_were_asked() -> None:
     config = replace(SERVER, word_interval=0.0, voice="always")
     mind = MindRun(config, external=True, outside=outside, recalls=True)
     join, *_, says = making.FRAMES[Role.CLIENT][:5]
-    for verb, *args in (
+    steps: list[tuple[Any, ...]] = [
         ("receive", join),
         ("recalled",),
         ("receive", says),
@@ -196,7 +196,8 @@ def test_outsiders_answer_what_they_were_asked() -> None:
         ("receive", '42/sdk,["stop_voice"]'),
         ("heard", 0, "Hello there", True),
         ("pull", 30),
-    ):
+    ]
+    for verb, *args in steps:
         mind.do(Operation(0.1, verb, tuple(args)))
     assert all(mind.outsiders.asked.values())
     sent = "".join(frame for frame in mind.log if isinstance(frame, str))
@@ -215,7 +216,7 @@ def test_floods_stop_where_reading_stops() -> None:
     client.do(Operation(0.0, "flood", ('42/sdk,["custom"]', 2000)))
     client.do(Operation(0.0, "join"))
     mind.do(Operation(0.0, "flood", (asks, 2000)))
-    mind.session = type("Full", (), {"wants_read": False})()  # type: ignore[assignment]
+    mind.session = type("Full", (), {"wants_read": False})()
     mind.do_receive("2")
     mind = MindRun()
     for made in (connection, client, mind):
