@@ -210,8 +210,8 @@ class TalkRun(User):
                 )  # fmt: skip
                 self.session.start(now=self.now)
                 self.core.opened(command.link, now=self.now)
-            elif command.link == self.core.link:
-                self._end(None)
+            else:
+                self._gone(None)
         return moved
 
     def _events(self) -> bool:
@@ -232,7 +232,8 @@ class TalkRun(User):
             moved = True
             if isinstance(frame, HangUp):
                 self._end(frame.code)
-            elif self.session is not None:
+            else:
+                assert self.session is not None  # Without one the client has nothing to send.
                 self.session.receive(frame, now=self.now)
         return moved
 
@@ -252,10 +253,14 @@ class TalkRun(User):
 
     def _end(self, code: int | None) -> None:
         """The WebSocket is over for both."""
+        self._gone(code)
+        self.core.receive_eof(self.core.link, now=self.now, code=code)
+
+    def _gone(self, code: int | None) -> None:
+        """It is over for the gateway."""
         session, self.session = self.session, None
         if session is not None:
             session.receive_eof(now=self.now, code=code)
             end = session.closed
             holds(end is not None and not blames(end.cause), f"our server accepts it: {end}")
             holds(session.deadline is None, "a server that is closed waits for nothing")
-        self.core.receive_eof(self.core.link, now=self.now, code=code)

@@ -21,7 +21,7 @@ from estuary_proto.states import Role, State
 from estuary_proto.testing import making, strategies
 from estuary_proto.testing.choosing import FromBytes
 from estuary_proto.testing.ends import GUEST, PairRun, TalkRun
-from estuary_proto.testing.minds import MindRun
+from estuary_proto.testing.minds import SERVER, MindRun
 from estuary_proto.testing.operations import (
     CLIENT,
     CONNECTION,
@@ -32,7 +32,7 @@ from estuary_proto.testing.operations import (
     Operation,
     operations,
 )
-from estuary_proto.testing.runs import ClientRun, ConnectionRun
+from estuary_proto.testing.runs import CONFIG, ClientRun, ConnectionRun
 from estuary_proto.testing.users import holds
 
 # --- choices ----------------------------------------------------------------------------------
@@ -173,6 +173,63 @@ def test_runs_by_hypothesis(data: st.DataObject) -> None:
         for operation in data.draw(strategies.operations(kind, max_size=15)):
             made.do(operation)
         made.finish()
+
+
+def test_outsiders_answer_what_they_were_asked() -> None:
+    outside = Outside(recogniser=True, voice=True)
+    config = replace(SERVER, word_interval=0.0, voice="always")
+    mind = MindRun(config, external=True, outside=outside, recalls=True)
+    join, *_, says = making.FRAMES[Role.CLIENT][:5]
+    steps: list[tuple[Any, ...]] = [
+        ("receive", join),
+        ("recalled",),
+        ("receive", says),
+        ("brain_piece", 0, "One sentence. And"),
+        ("brain_done", 0),
+        ("voice_sound", 1, bytes(3200)),
+        ("voice_done", 1),
+        ("voice_sound", 0, bytes(3200)),
+        ("voice_done", 0),
+        ("pull", 30),
+        ("receive", '42/sdk,["start_voice",{"turn_mode":"push_to_talk"}]'),
+        *[("voice", b"\x00\x40\x00\xc0" * 800)] * 10,
+        ("receive", '42/sdk,["stop_voice"]'),
+        ("heard", 0, "Hello there", True),
+        ("pull", 30),
+    ]
+    for verb, *args in steps:
+        mind.do(Operation(0.1, verb, tuple(args)))
+    assert all(mind.outsiders.asked.values())
+    sent = "".join(frame for frame in mind.log if isinstance(frame, str))
+    assert "One sentence." in sent
+    with pytest.raises(AssertionError, match="none was due"):
+        mind._read(b"")
+    mind.finish()
+
+
+def test_floods_stop_where_reading_stops() -> None:
+    asks = '42/sdk,5["custom"]'
+    connection, client, mind = ConnectionRun(Role.SERVER, State.READY), ClientRun(), MindRun()
+    for _ in range(3):
+        connection.do(Operation(0.0, "flood", (asks, 2000)))
+    assert "PROTOCOL" in connection.log[-1]  # It reads none of its acknowledgements.
+    client.do(Operation(0.0, "flood", ('42/sdk,["custom"]', 2000)))
+    client.do(Operation(0.0, "join"))
+    mind.do(Operation(0.0, "flood", (asks, 2000)))
+    mind.session = type("Full", (), {"wants_read": False})()
+    mind.do_receive("2")
+    mind = MindRun()
+    for made in (connection, client, mind):
+        made.finish()
+
+
+def test_a_client_without_a_credential_is_not_let_in() -> None:
+    async def provider() -> None: ...
+
+    client = ClientRun(replace(CONFIG, token_provider=provider))
+    assert client.core.is_connected
+    client.do(Operation(0.0, "credential_failed"))
+    client.finish()
 
 
 # --- what does not hold is noticed ------------------------------------------------------------

@@ -114,10 +114,10 @@ def test_the_request_of_a_stream() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_a_line_that_is_too_long_fails_however_it_comes(size: int) -> None:
-    reader = TurnReader(longest=60)
-    data = wire([LINES[0], {"type": "sparkle", "data": "x" * 60}, LINES[-1]], "\n")
+    reader = TurnReader(longest=100)
+    data = wire([LINES[0], {"type": "sparkle", "data": "x" * 90}, LINES[-1]], "\n")
     told: list[Any] = []
-    with pytest.raises(TurnFailed, match="longer than 60 bytes") as failed:
+    with pytest.raises(TurnFailed, match="longer than 100 bytes") as failed:
         for at in range(0, len(data), size):
             told += reader.feed(data[at : at + size])
     assert failed.value.partial == "Grüß "
