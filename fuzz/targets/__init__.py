@@ -1,6 +1,6 @@
 """The targets by name: each a plain function of bytes that raises what it finds.
 
-A new parser gets a line in `PLACES` (the HAR reader's place is beside `capture`).
+A new parser gets a line in `PLACES`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PLACES: Final = {
     "turn_stream": "answers",
     "model_events": "answers",
     "capture": "captures",
+    "har": "hars",
     "client_connection": "cores",
     "server_connection": "cores",
     "client": "cores",
