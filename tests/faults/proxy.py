@@ -97,10 +97,16 @@ class Direction:
         self.frames: Frames | None = None
         self._flows = anyio.Event()
         self._flows.set()
+        self._stalled = 0.0
 
     def stall(self) -> None:
         """Take nothing more: the sender's buffers fill, nobody is told."""
         self._flows = anyio.Event()
+        self._stalled = anyio.current_time()
+
+    def stalled_since(self, now: float) -> float:
+        """For how many seconds nothing has been taken; 0 while it flows."""
+        return 0.0 if self._flows.is_set() else now - self._stalled
 
     def flow(self) -> None:
         """Go on."""
@@ -128,6 +134,7 @@ class Wire:
         self._weather = weather
         self._chance = Random(1)
         self._scope = anyio.CancelScope()
+        self._gone = 0
 
     async def run(self) -> None:
         """Carry, until it is cut or either end is done."""
@@ -198,7 +205,8 @@ class Wire:
                     self.cut()
                     return
         except GONE:
-            if way.swallows:  # The other end is not to know.
+            self._gone += 1
+            if way.swallows and self._gone < 2:  # The other end is not to know.
                 await anyio.sleep_forever()
         self._scope.cancel()
 

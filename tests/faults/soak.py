@@ -33,6 +33,7 @@ WARM: Final = 0.3
 """The part of a run that is not looked at: caches fill, allocators settle."""
 PATIENCE: Final = 30.0
 """Seconds after which a call hangs: each has a shorter limit of its own."""
+STALLED: Final = 8.0
 TENTH: Final = bytes(3200)
 
 
@@ -161,6 +162,10 @@ class Soak:
             if proxy.wires:
                 self.tally.faults += 1
                 chance.choice(FAULTS)(chance.choice(proxy.wires))
+            now = anyio.current_time()
+            for wire in proxy.wires:  # Who stalls for so long is no connection any more.
+                if wire.up.stalled_since(now) > STALLED:
+                    wire.cut()
 
     async def _watch(self) -> None:
         began = anyio.current_time()
