@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 from anyio.abc import SocketAttribute
@@ -48,11 +48,18 @@ class Weather:
 FAIR: Final = Weather()
 
 
+class Cut(NamedTuple):
+    """A reset at the end of the n-th frame of the server, and some bytes further."""
+
+    frames: int
+    byte: int = 0
+
+
 class Frames:
     """Finds where the n-th WebSocket frame behind an HTTP head ends, in unmasked bytes."""
 
-    def __init__(self, number: int) -> None:
-        self._left = number
+    def __init__(self, cut: Cut) -> None:
+        self._left, self._byte = cut
         self._data = bytearray()
         self._at = 0
         self._head = True
@@ -68,7 +75,7 @@ class Frames:
             else:
                 self._left -= 1
             if self._left == 0:
-                return end - before
+                return max(0, end + self._byte - before)
         return None
 
     def _end(self) -> int | None:
@@ -230,8 +237,9 @@ class FaultProxy:
         self.wires: list[Wire] = []
         self.weather = weather
         """Of the connections that are made from now on."""
-        self.prepare: list[tuple[str, int]] = []
-        """For the connections to come, in turn: ("up" or "down", cut after so many bytes)."""
+        self.prepare: list[Cut | int] = []
+        """For the connections to come, in turn: where what the server says is cut, by frames or
+        after so many bytes."""
         self._target = target
         self._came = anyio.Event()
 
@@ -256,8 +264,11 @@ class FaultProxy:
                 return
             wire = Wire(client, server, self.weather)
             if self.prepare:
-                way, count = self.prepare.pop(0)
-                (wire.up if way == "up" else wire.down).cut_after = count
+                cut = self.prepare.pop(0)
+                if isinstance(cut, Cut):
+                    wire.down.frames = Frames(cut)
+                else:
+                    wire.down.cut_after = cut
             self.wires.append(wire)
             self._came.set()
             self._came = anyio.Event()

@@ -11,9 +11,10 @@ import gc
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 EVERY: Final = 3.0
 """Seconds between two faults of a session, on average."""
-WARM: Final = 0.3
+WARM: Final = 0.4
 """The part of a run that is not looked at: caches fill, allocators settle."""
 PATIENCE: Final = 30.0
 """Seconds after which a call hangs: each has a shorter limit of its own."""
@@ -83,9 +84,16 @@ class Soak:
 
     async def run(self) -> None:
         """Run, and leave the figures in `lines`."""
-        server = ServerConfig(max_sessions=4 * self.sessions, word_interval=0.05, max_facts=10,
-                              ping_interval=1.0, ping_timeout=1.0)  # fmt: skip
-        async with serve_gateway(server=server, stt="none", tts="tone") as gateway:
+        # What players said is kept on the disk, and little of it in memory: it is meant to grow.
+        server = ServerConfig(
+            max_sessions=4 * self.sessions, word_interval=0.05, max_facts=5, max_history=5,
+            ping_interval=1.0, ping_timeout=1.0,
+        )  # fmt: skip
+        async with AsyncExitStack() as stack:
+            kept = stack.enter_context(TemporaryDirectory())
+            gateway = await stack.enter_async_context(
+                serve_gateway(server=server, stt="none", tts="tone", data=kept)
+            )
             async with faulty(gateway.port) as proxy:
                 self.tell("| s | RSS KiB | tasks | FDs | faults | connects | lost, told | answers |")
                 self.tell("|---|---|---|---|---|---|---|---|")
