@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.faults.scenes import staged
 from tests.faults.soak import tasks_living
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def descriptors() -> int:
 @asynccontextmanager
 async def clean() -> AsyncIterator[None]:
     """Nothing is left of the block: no task, no descriptor."""
-    # What a loop opens once, it opens now.
-    async with await anyio.create_tcp_listener(local_host="127.0.0.1"):
+    async with staged("ready"):  # What a loop opens once, it opens now.
         await anyio.to_thread.run_sync(int)
     tasks, files = tasks_living(), descriptors()
     yield

@@ -23,9 +23,9 @@ import anyio
 from anyio.abc import SocketAttribute
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from anyio.abc import SocketStream
+    from anyio.abc import ObjectReceiveStream, SocketStream
 
 GONE = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError)
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
@@ -152,8 +152,9 @@ class Wire:
                     tasks.start_soon(self._carry, client, server, self.up)
                     tasks.start_soon(self._carry, server, client, self.down)
         finally:
-            for stream in self._ends:
-                await anyio.aclose_forcefully(stream)
+            with anyio.CancelScope(shield=True):
+                for stream in self._ends:
+                    await anyio.aclose_forcefully(stream)
             self.over.set()
 
     # --- what can befall it ------------------------------------------------------------------
@@ -187,17 +188,20 @@ class Wire:
             late = weather.latency + weather.jitter * self._chance.random()
             await put.send((anyio.current_time() + late, data))
 
-        async with anyio.create_task_group() as tasks, put, get:
-            tasks.start_soon(self._deliver, get.clone(), sink)
+        async with put, get, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._deliver, get, sink)
             await self._take(source, way, delayed)
 
-    async def _deliver(self, get: object, sink: SocketStream) -> None:
-        async for due, data in get:  # type: ignore[attr-defined]
+    async def _deliver(
+        self, get: ObjectReceiveStream[tuple[float, bytes]], sink: SocketStream
+    ) -> None:
+        async for due, data in get:
             await anyio.sleep_until(due)
             await self._give(sink, data)
 
-    async def _take(self, source: SocketStream, way: Direction, give: object) -> None:
-        assert callable(give)
+    async def _take(
+        self, source: SocketStream, way: Direction, give: Callable[[bytes], Awaitable[None]]
+    ) -> None:
         try:
             while True:
                 await way.flowing()

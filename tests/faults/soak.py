@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 EVERY: Final = 3.0
 """Seconds between two faults of a session, on average."""
-WARM: Final = 0.4
-"""The part of a run that is not looked at: caches fill, allocators settle."""
+WARM: Final = 200.0
+"""Seconds, or half of a shorter run, that are not looked at: caches fill, allocators settle."""
 PATIENCE: Final = 30.0
 """Seconds after which a call hangs: each has a shorter limit of its own."""
 STALLED: Final = 8.0
@@ -196,7 +196,7 @@ class Soak:
     def growth(self) -> dict[str, float]:
         """How much each figure has grown between the halves of what came after warming up, in
         percent: the medians are compared, since what is open at one moment is chance."""
-        kept = [line for line in self.lines[:-1] if line.seconds >= WARM * 60 * self.minutes]
+        kept = [line for line in self.lines[:-1] if line.seconds >= min(WARM, 30 * self.minutes)]
         half = len(kept) // 2
         return {
             name: 100 * (middle(kept[half:], name) / middle(kept[:half], name) - 1)
