@@ -137,7 +137,7 @@ class _Asyncio:
 
     @staticmethod
     async def server(
-        app: Any, config: Config, context: Any, conn: socket.socket
+        app: Any, config: PlainConfig, context: Any, conn: socket.socket
     ) -> tuple[Any, Callable[[], None]]:
         import asyncio
 
@@ -177,7 +177,7 @@ class _Trio:
 
     @staticmethod
     async def server(
-        app: Any, config: Config, context: Any, conn: socket.socket
+        app: Any, config: PlainConfig, context: Any, conn: socket.socket
     ) -> tuple[Any, Callable[[], None]]:
         import trio
         from hypercorn.trio.tcp_server import TCPServer

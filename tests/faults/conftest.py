@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from tests.faults.scenes import staged
@@ -33,7 +34,7 @@ async def clean() -> AsyncIterator[None]:
     yield
     with anyio.fail_after(5):
         while tasks_living() > tasks or descriptors() > files:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
 
 @pytest.fixture

@@ -444,7 +444,9 @@ def outcome(state: str, fault: str) -> str:
 
 def _connection(told: list[Any]) -> list[str]:
     reasons = [one.reason for one in told if isinstance(one, Disconnected)]
-    words = [f"{one} x{n}" if (n := reasons.count(one)) > 1 else one for one in dict.fromkeys(reasons)]
+    words = [
+        f"{one} x{n}" if (n := reasons.count(one)) > 1 else one for one in dict.fromkeys(reasons)
+    ]
     for event in told:
         if isinstance(event, (ConnectFailed, Fault)) and "lost" not in event.error.details:
             word = event.error.code.value
@@ -503,5 +505,3 @@ def _leave(stage: Stage) -> None:
     for link in stage.links.values():
         if link.server.state is not State.CLOSED and link.alive and not link.stalled:
             raise Broken(f"link {link.number} is left {link.server.state.value}")
-
-

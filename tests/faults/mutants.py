@@ -55,7 +55,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "Cause.SERVER_RESTART if self.role is Role.CLIENT",
         "Cause.NETWORK if self.role is Role.CLIENT",
     ),
-    "thrown out without a word": _ending("SERVER_DISCONNECT", "True, False, F", "True, False, not F"),
+    "thrown out without a word": _ending(
+        "SERVER_DISCONNECT", "True, False, F", "True, False, not F"
+    ),
     "thrown out each time": _ending("SERVER_DISCONNECT", "True, False, F", "True, True, F"),
     "quota used up": _ending("QUOTA", "False", "True"),
     "session timeout": _ending("SESSION_TIMEOUT", "False", "True"),
@@ -74,7 +76,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "stalled for 5 s": Mutant(
         "connection", "(handshake.ping_interval if client else 0.0)", "-18.0"
     ),
-    "a second of latency": Mutant("credentials", "RENEWED_WITHIN: Final = 15.0", "RENEWED_WITHIN: Final = 1.0"),
+    "a second of latency": Mutant(
+        "credentials", "RENEWED_WITHIN: Final = 15.0", "RENEWED_WITHIN: Final = 1.0"
+    ),
     "clock jumps back": Mutant("client", "self._now = max(self._now, now)", "self._now = now"),
     "machine sleeps for a minute": _ending("HEARTBEAT", "True", "False"),
     "reset, credential revoked": _ending("AUTH", "False", "True"),
@@ -87,8 +91,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
 """By the name of the fault."""
 
 _RUN: Final = (
-    "import json, sys; from tests.faults.table import row; "
-    "json.dump(row(sys.argv[1]), sys.stdout)"
+    "import json, sys; from tests.faults.table import row; json.dump(row(sys.argv[1]), sys.stdout)"
 )
 
 

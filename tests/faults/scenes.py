@@ -1,8 +1,8 @@
 """A real client, a scripted server, and the fault proxy between them, brought into a state.
 
-    async with staged("streaming answer") as scene:    # the client is there, the answer has begun
-        scene.wire.cut()
-        …
+async with staged("streaming answer") as scene:    # the client is there, the answer has begun
+    scene.wire.cut()
+    …
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+import anyio.lowlevel
 
 from estuary_anyio import (
     ClientCredential,
@@ -142,7 +143,7 @@ class Scene:
 async def connecting(scene: Scene) -> None:
     await scene.begin()
     while not scene.wire.up.passed:  # The request has gone through.
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
 
 async def joining(scene: Scene) -> None:

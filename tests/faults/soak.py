@@ -95,7 +95,9 @@ class Soak:
                 serve_gateway(server=server, stt="none", tts="tone", data=kept)
             )
             async with faulty(gateway.port) as proxy:
-                self.tell("| s | RSS KiB | tasks | FDs | faults | connects | lost, told | answers |")
+                self.tell(
+                    "| s | RSS KiB | tasks | FDs | faults | connects | lost, told | answers |"
+                )
                 self.tell("|---|---|---|---|---|---|---|---|")
                 async with anyio.create_task_group() as tasks:
                     scope = tasks.cancel_scope

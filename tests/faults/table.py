@@ -13,8 +13,8 @@ FILE: Final = Path(__file__).with_name("TABLE.md")
 HEAD: Final = """\
 # Every fault in every state
 
-Written by `python -m tests.faults table`, from the sans-IO core in virtual time; `test_faults_table`
-holds it to what the run gives. A cell says how the user is told (the `disconnected` reason, the
+Written by `python -m tests.faults table`, from the sans-IO core in virtual time; a test of
+`test_faults_table.py` holds it to what the run gives. A cell says how the user is told (the `disconnected` reason, the
 codes of errors), the state in the end and the dials on the way there, then what became of the
 message, the question and the voice that were open. In none of them is a receipt or a reply left
 open after `disconnect()`, is one settled twice, is a loss not told, or is a deadline left.

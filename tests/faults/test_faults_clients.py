@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from estuary_anyio import EstuaryClient, EstuaryConfig, EstuaryError
@@ -135,7 +136,7 @@ async def test_seats_are_not_overdrawn_by_many_at_once(gateway: Gateway) -> None
         await anyio.aclose_forcefully(stream)
     with anyio.fail_after(5):
         while gateway.sessions:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
     await works(gateway)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.faults import table
@@ -22,6 +24,15 @@ def test_each_row_has_a_mutant_that_can_be_made() -> None:
     for mutant in MUTANTS.values():
         text = (ROOT / "estuary_proto" / f"{mutant.module}.py").read_text(encoding="utf-8")
         assert text.count(mutant.old) == 1, mutant
+
+
+def test_each_bound_of_the_readme_points_to_a_test() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:server|client) \|.*\| `(\w+\.py)::(\w+)` \|$", readme, re.M)
+    assert len(rows) >= 16
+    for file, name in rows:
+        (path,) = (ROOT / "tests").glob(f"*/{file}")
+        assert re.search(rf"def {name}\(", path.read_text(encoding="utf-8")), name
 
 
 @pytest.mark.parametrize("fault", ["reset", "stalled writer"])
