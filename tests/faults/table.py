@@ -14,10 +14,11 @@ HEAD: Final = """\
 # Every fault in every state
 
 Written by `python -m tests.faults table`, from the sans-IO core in virtual time; a test of
-`test_faults_table.py` holds it to what the run gives. A cell says how the user is told (the `disconnected` reason, the
-codes of errors), the state in the end and the dials on the way there, then what became of the
-message, the question and the voice that were open. In none of them is a receipt or a reply left
-open after `disconnect()`, is one settled twice, is a loss not told, or is a deadline left.
+`test_faults_table.py` holds it to what the run gives. A cell says how the user is told (the
+`disconnected` reason, the codes of errors), the state in the end and the dials on the way there,
+then what became of the message, the question and the voice that were open. In none of them is a
+receipt or a reply left open after `disconnect()`, is one settled twice, is a loss not told, or is a
+deadline left.
 
 `python -m tests.faults prove` makes each mutant below and shows that its row changes.
 """
