@@ -103,6 +103,7 @@ class GatewayApp:
         )
         self._livekit = livekit
         self._links: set[Link] = set()
+        self._entering = 0
         self._left = anyio.Event()
 
     @property
@@ -211,8 +212,12 @@ class GatewayApp:
             else:
                 await send({"type": "websocket.close"})
             return
-        await self._meet()
-        await send({"type": "websocket.accept"})
+        self._entering += 1  # Its seat is taken from here on, whatever is waited for.
+        try:
+            await self._meet()
+            await send({"type": "websocket.accept"})
+        finally:
+            self._entering -= 1
         session = ServerSession(
             self.config,
             memory=None,
@@ -282,7 +287,7 @@ class GatewayApp:
     def _verdict(self, scope: Mapping[str, Any]) -> tuple[int, dict[str, Any] | None]:
         if scope["path"].rstrip("/") != "/socket.io":
             return 404, {"detail": "Not found"}
-        if self.sessions >= self.config.max_sessions:
+        if self.sessions + self._entering >= self.config.max_sessions:
             return 503, {"code": 4, "message": "Too many sessions"}
         return 400, _refusal(scope)
 

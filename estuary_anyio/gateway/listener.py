@@ -17,15 +17,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from hypercorn.config import Config
 from hypercorn.utils import wrap_app
 
 from .app import ABORT
+from .plain import PlainConfig
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from anyio.abc import TaskGroup
+
+CALLERS: Final = 200
+"""Connections that are no sessions: requests, handshakes, and who says nothing for 5 s."""
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 _RETRY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -33,12 +36,20 @@ _RETRY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOM
 
 class Listener:
     """Accepts connections on `sock` (bound and listening) and serves `app` on them;
-    a WebSocket message may have `max_message` bytes."""
+    a WebSocket message may have `max_message` bytes. Besides `seats` there is room for `CALLERS`
+    connections; who comes when all are taken is turned away unheard."""
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], sock: socket.socket, *, max_message: int
+        self,
+        app: Callable[..., Awaitable[None]],
+        sock: socket.socket,
+        *,
+        max_message: int,
+        seats: int,
     ) -> None:
-        self._config = Config()
+        self._config = PlainConfig()
+        self._most = seats + CALLERS
+        self._taken = 0
         self._config.errorlog = logging.getLogger("estuary.gateway")
         self._config.websocket_max_message_size = max_message
         self._app: Any = wrap_app(app, self._config.wsgi_max_body_size, "asgi")
@@ -69,9 +80,19 @@ class Listener:
                 # Out of descriptors: those who are here go on, newcomers wait a moment.
                 await anyio.sleep(0.05)
                 continue
+            if self._taken >= self._most:
+                conn.close()
+                continue
+            self._taken += 1
             tasks.start_soon(self._serve, backend, conn)
 
     async def _serve(self, backend: type[_Asyncio] | type[_Trio], conn: socket.socket) -> None:
+        try:
+            await self._serve_one(backend, conn)
+        finally:
+            self._taken -= 1
+
+    async def _serve_one(self, backend: type[_Asyncio] | type[_Trio], conn: socket.socket) -> None:
         try:
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server, cut = await backend.server(self._app, self._config, self._context, conn)
@@ -116,7 +137,7 @@ class _Asyncio:
 
     @staticmethod
     async def server(
-        app: Any, config: Config, context: Any, conn: socket.socket
+        app: Any, config: PlainConfig, context: Any, conn: socket.socket
     ) -> tuple[Any, Callable[[], None]]:
         import asyncio
 
@@ -156,7 +177,7 @@ class _Trio:
 
     @staticmethod
     async def server(
-        app: Any, config: Config, context: Any, conn: socket.socket
+        app: Any, config: PlainConfig, context: Any, conn: socket.socket
     ) -> tuple[Any, Callable[[], None]]:
         import trio
         from hypercorn.trio.tcp_server import TCPServer

@@ -216,7 +216,9 @@ async def serving(
         await app.open()
         stack.push_async_callback(_close, app)
         sock = stack.enter_context(await _listen(config.host, config.port))
-        listener = Listener(app, sock, max_message=config.server.max_payload)
+        listener = Listener(
+            app, sock, max_message=config.server.max_payload, seats=config.server.max_sessions
+        )
         async with anyio.create_task_group() as tasks:
             gateway = Gateway(config, app, sock.getsockname()[1], chosen)
             tasks.start_soon(listener.run)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MAX_JSON: Final = 2**20
 MAX_UPLOAD: Final = 16 * 2**20
 """Bytes of a body."""
+BODY_WITHIN: float = 60.0
+"""Seconds in which a body must have come."""
 
 _log = logging.getLogger("estuary.gateway")
 
@@ -182,7 +184,12 @@ async def _body(
     if route.body is None and route.form is None:
         return {}, {}
     most = MAX_JSON if route.form is None else MAX_UPLOAD
-    data = await _read(headers, receive, most)
+    try:
+        with anyio.fail_after(BODY_WITHIN):
+            data = await _read(headers, receive, most)
+    except TimeoutError:
+        close = (("Connection", "close"),)
+        raise Refusal(408, f"The body did not come in {BODY_WITHIN:g} s", close) from None
     said = headers.get("content-type", "")
     kind = said.partition(";")[0].strip().lower()
     if route.form is not None and kind == "multipart/form-data":

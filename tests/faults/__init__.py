@@ -1,0 +1,1 @@
+"""Networks, peers and machines that fail, in every state of a conversation."""
