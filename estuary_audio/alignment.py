@@ -27,6 +27,9 @@ MOVED = 0.006
 SETTLING = 60
 """Frames of 10 ms after a change."""
 
+SLIPPED = 20
+"""Frames after some sound was lost on the way."""
+
 UNEXPECTED = 0.05
 """Seconds by which devices tell wrongly now and then."""
 
@@ -72,6 +75,7 @@ class Alignment:
         far, jumped = self.far.read(begin + lead, end + lead, size)
         if jumped and not self._shifted:
             self._finder.clear()
+            self._settling = max(self._settling, SLIPPED)
         self._shifted = False
         return far
 
