@@ -12,7 +12,7 @@ from typing import Any
 from estuary_audio.delay import DelayFinder
 from estuary_audio.farend import FarEnd
 
-LEAD = 0.06
+LEAD = 0.03
 """Seconds ahead that are wished."""
 
 RESERVE = 0.004
@@ -131,3 +131,4 @@ class Alignment:
     def _shift(self, lead: float) -> None:
         self.lead = lead
         self._shifted = True
+        self._settling = max(self._settling, SLIPPED)

@@ -178,7 +178,8 @@ class EchoCanceller:
         self._alignment.compare(near, far)
         self._beside.feed(near, far, begin, lag)
         self._speech.feed(floats(cleaned), far, begin, lag)
-        rest = self._linear.feed(near, far, lag, echo=self._echoes and self.onset is None)
+        lead, alone = self._alignment.lead or 0.0, self._echoes and self.onset is None
+        rest = self._linear.feed(near, far, lag, lead=lead, echo=alone)
         if self._gate is not None and self._linear.knows:
             frame = pcm16(rest)
         self._late += self._plain.clean(frame, b"", 0.0)
