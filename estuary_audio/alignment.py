@@ -12,7 +12,7 @@ from typing import Any
 from estuary_audio.delay import DelayFinder
 from estuary_audio.farend import FarEnd
 
-LEAD = 0.03
+LEAD = 0.045
 """Seconds ahead that are wished."""
 
 RESERVE = 0.004
@@ -29,6 +29,9 @@ SETTLING = 60
 
 SLIPPED = 20
 """Frames after some sound was lost on the way."""
+
+NEARBY = 0.06
+"""Seconds by which it may have moved at a glance; what is farther off must be seen for longer."""
 
 UNEXPECTED = 0.05
 """Seconds by which devices tell wrongly now and then."""
@@ -92,7 +95,7 @@ class Alignment:
     def has_moved(self) -> bool:
         """Whether the echo's way has just changed, as it may when it seems that a user speaks."""
         before, found = self.delay, self._finder.glance()
-        if before is not None and found is not None and abs(found - before) > MOVED:
+        if before is not None and found is not None and MOVED < abs(found - before) < NEARBY:
             self._finder.delay = found
             self._follow(before)
         return self._settling > 0

@@ -8,8 +8,12 @@ JUMP = 0.05
 """Seconds by which a time may be off before it is believed at once: the stream has stood still."""
 
 SLIP = 0.002
-"""Seconds by which a time may be off and be jitter. More is believed when it is told twice: some
-sound was lost, or silence was played instead."""
+"""Seconds by which a time may be off and be jitter, at least. More is believed when it is told
+twice: some sound was lost, or silence was played instead."""
+
+JITTER, USUAL, FORGET = 0.01, 4.0, 0.02
+"""Seconds of jitter that are taken for granted at first; how many times what is seen on average is
+still usual; and how quickly that average follows."""
 
 GAIN = 0.05
 """How much of each difference is believed; follows clocks that run apart within a second or so."""
@@ -25,12 +29,15 @@ class Steady:
         self._next: float | None = None
         self._count = 0
         self._off: float | None = None
+        self._jitter = JITTER
 
     def time(self, measured: float, seconds: float) -> float:
         """The time of a block that takes `seconds`, measured to begin at `measured`."""
         off = 0.0 if self._next is None else measured - self._next
-        before, self._off = self._off, off if abs(off) > SLIP else None
-        slipped = before is not None and abs(off - before) < SLIP < abs(off)
+        slip = max(SLIP, USUAL * self._jitter)
+        before, self._off = self._off, off if abs(off) > slip else None
+        slipped = before is not None and abs(off - before) < slip < abs(off)
+        self._jitter += FORGET * (min(abs(off), JITTER) - self._jitter)
         if self._next is None or abs(off) > JUMP or slipped:
             at, self._count, self._off = measured, 1, None
         elif self._off is not None:
