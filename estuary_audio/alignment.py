@@ -31,7 +31,7 @@ SLIPPED = 20
 """Frames after some sound was lost on the way."""
 
 NEARBY = 0.06
-"""Seconds by which it may have moved at a glance; what is farther off must be seen for longer."""
+"""Seconds by which it may have moved at a glance; what is farther off must be plain to see."""
 
 UNEXPECTED = 0.05
 """Seconds by which devices tell wrongly now and then."""
@@ -95,9 +95,10 @@ class Alignment:
     def has_moved(self) -> bool:
         """Whether the echo's way has just changed, as it may when it seems that a user speaks."""
         before, found = self.delay, self._finder.glance()
-        if before is not None and found is not None and MOVED < abs(found - before) < NEARBY:
-            self._finder.delay = found
-            self._follow(before)
+        if before is not None and found is not None and abs(found - before) > MOVED:
+            if abs(found - before) < NEARBY or self._finder.is_plain(found):
+                self._finder.delay = found
+                self._follow(before)
         return self._settling > 0
 
     def _follow(self, before: float | None) -> None:
