@@ -27,7 +27,8 @@ def gateway() -> Iterator[EstuaryConfig]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        yield EstuaryConfig(*json.loads(process.stdout.readline()), "me")
+        url, api_key, character_id = json.loads(process.stdout.readline())
+        yield EstuaryConfig(url, api_key, character_id, "me")
         process.stdin.close()
 
 

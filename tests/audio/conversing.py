@@ -248,8 +248,10 @@ class Conversation:
             await self._until(lambda: session.player.playing is not None)
         with anyio.move_on_after(20):
             await self._until(lambda: session.player.playing is None)
-        session.player.flush()
+        self._may_interrupt_until = float("inf")
+        session.player.flush()  # A long answer, by us.
         await anyio.sleep(0.5)
+        self._may_interrupt_until = time.monotonic()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():  # noqa: ASYNC110 - A player tells of what is heard, not of this.

@@ -10,7 +10,6 @@ that run apart are in `tests.audio.room`, where they are exact.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -131,7 +130,9 @@ def _configuration(air: Air, folder: Path) -> str:
         file.setparams((1, 4, RATE, 0, "NONE", ""))
         file.writeframes(np.rint(answer(air) * (2**31 - 1)).astype("<i4").tobytes())
     filename = json.dumps(str(folder / "answer.wav"))
-    convolver = f"{{ type = builtin name = way label = convolver config = {{ filename = {filename} }} }}"
+    convolver = (
+        f"{{ type = builtin name = way label = convolver config = {{ filename = {filename} }} }}"
+    )
     nodes, links = convolver, ""
     compiler = shutil.which("cc")
     if air.distortion and compiler:
@@ -151,7 +152,7 @@ def _configuration(air: Air, folder: Path) -> str:
 
 
 class LiveRoom:
-    """The room, with a sinks `user` and one that keeps what is played, as long as it is entered."""
+    """The room, with a sink `user` and one that keeps what is played, as long as it is entered."""
 
     def __init__(self, air: Air, folder: Path) -> None:
         self.air: Air = air
