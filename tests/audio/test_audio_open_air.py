@@ -30,12 +30,20 @@ WORSE = Air(delay=0.12, reverberation=0.1, distortion=0.3, noise=-55)
 
 
 async def converse(
-    folder: Path, air: Air, echo: str, loudness: float, number: int, *, over: bool = True
+    folder: Path,
+    air: Air,
+    echo: str,
+    loudness: float,
+    number: int,
+    *,
+    over: bool = True,
+    seed: str = "",
 ) -> Report:
-    """So many interruptions by sentences that nobody has seen before."""
+    """So many interruptions by sentences that nobody has seen before; without `over`, the character
+    is silent when the user speaks."""
     pytest.importorskip("pocketsphinx", reason="not installed: the extra [speech]")
     need("flite")
-    seed = str(time.time_ns())
+    seed = seed or str(time.time_ns())
     with LiveRoom(air, folder) as room, gateway() as config:
         delay = await device_delay(room)
         async with EstuaryClient(config) as client:
@@ -47,7 +55,8 @@ async def converse(
                 assert session.echo is EchoHandling(echo)
                 report = await talk.run(session, sentences(number, seed))
     report.echoes = echoes(report, answers.texts)
-    print(f"\n{echo}, {air}, seed {seed}: {report}")
+    where = "over" if over else "beside"
+    print(f"\n{echo}, {air}, seed {seed}, {'over' if over else 'beside'} the character: {report}")
     return report
 
 
@@ -80,13 +89,17 @@ def check(report: Report) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("way", WAYS, ids=["cancel", "suppress"])
 @pytest.mark.parametrize("air", [ROOM, WORSE], ids=["room", "worse"])
 async def test_five_minutes(
     sound_card: Card, tmp_path: Path, anyio_backend: Any, air: Air, way: tuple[str, float]
 ) -> None:
-    report = await converse(tmp_path, air, *way, number=20)
+    """Judged by what is understood of the same sentences when the character is silent, if that is
+    less than nine of ten."""
+    seed = str(time.time_ns())
+    most = await converse(tmp_path, air, *way, number=20, over=False, seed=seed)
+    report = await converse(tmp_path, air, *way, number=20, seed=seed)
     check(report)
-    assert report.understood >= 0.9
+    assert report.understood >= min(0.9, most.understood)
