@@ -55,7 +55,6 @@ async def converse(
                 assert session.echo is EchoHandling(echo)
                 report = await talk.run(session, sentences(number, seed))
     report.echoes = echoes(report, answers.texts)
-    where = "over" if over else "beside"
     print(f"\n{echo}, {air}, seed {seed}, {'over' if over else 'beside'} the character: {report}")
     return report
 
