@@ -79,7 +79,9 @@ class EchoCanceller:
         self._gate = Gate(rate) if shut and echo_cancellation else None
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
-        self._speech = SpeechDetector(inner, RESIDUE, moved, lowest=LEAST_RESIDUE)
+        # What removes echo is astray for a while when sound was lost; what is heard is not.
+        astray = self._alignment.may_mislead
+        self._speech = SpeechDetector(inner, RESIDUE, astray, lowest=LEAST_RESIDUE)
         self._beside = SpeechDetector(inner, COUPLING, moved)
         self._linear = LinearEcho(inner)
 
