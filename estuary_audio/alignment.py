@@ -12,7 +12,7 @@ from typing import Any
 from estuary_audio.delay import DelayFinder
 from estuary_audio.farend import FarEnd
 
-LEAD = 0.06
+LEAD = 0.045
 """Seconds ahead that are wished."""
 
 RESERVE = 0.004
@@ -26,6 +26,15 @@ MOVED = 0.006
 
 SETTLING = 60
 """Frames of 10 ms after a change."""
+
+SLIPPED = 20
+"""Frames after some sound was lost on the way."""
+
+ASTRAY = 150
+"""Frames after that for which what removes echo may be astray."""
+
+NEARBY = 0.06
+"""Seconds by which it may have moved at a glance; what is farther off must be plain to see."""
 
 UNEXPECTED = 0.05
 """Seconds by which devices tell wrongly now and then."""
@@ -43,6 +52,7 @@ class Alignment:
         self.lost: bool = False
         """The echo has moved so that what was learnt of it does not hold; to be set to False."""
         self._shifted = False
+        self._astray = 0
         self._settling = 0  # Frames for which a change of the echo's way may still be heard.
         self._most = 0.0
         self._finder = DelayFinder(rate)
@@ -72,7 +82,9 @@ class Alignment:
         far, jumped = self.far.read(begin + lead, end + lead, size)
         if jumped and not self._shifted:
             self._finder.clear()
-        self._shifted = False
+        if (jumped or self.far.slipped) and self.delay is not None:
+            self._slip()
+        self.far.slipped = self._shifted = False
         return far
 
     def compare(self, near: Any, far: Any) -> None:
@@ -84,14 +96,21 @@ class Alignment:
         if self._finder.feed(near, far, self.lead or 0.0):
             self._follow(before)
         self._settling = max(0, self._settling - 1)
+        self._astray = max(0, self._astray - 1)
 
     def has_moved(self) -> bool:
         """Whether the echo's way has just changed, as it may when it seems that a user speaks."""
         before, found = self.delay, self._finder.glance()
         if before is not None and found is not None and abs(found - before) > MOVED:
-            self._finder.delay = found
-            self._follow(before)
+            if abs(found - before) < NEARBY or self._finder.is_plain(found):
+                self._finder.delay = found
+                self._follow(before)
         return self._settling > 0
+
+    def may_mislead(self) -> bool:
+        """Whether what is left of the echo may be more than it was, for that or for sound that was
+        lost on the way."""
+        return self.has_moved() or self._astray > 0
 
     def _follow(self, before: float | None) -> None:
         delay, lag, lead = self.delay, self.lag, self.lead
@@ -127,3 +146,9 @@ class Alignment:
     def _shift(self, lead: float) -> None:
         self.lead = lead
         self._shifted = True
+        if self.delay is not None:
+            self._slip()
+
+    def _slip(self) -> None:
+        self._settling = max(self._settling, SLIPPED)
+        self._astray = ASTRAY

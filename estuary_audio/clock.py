@@ -14,7 +14,7 @@ JITTER = 3e-3
 """Standard deviation of the times told, in seconds; more than what is seen, since it is smoothed
 and so not independent from block to block."""
 
-STEP = 5e-3
+STEP = 2.5e-3
 """Seconds by which a block may be off and tell of the clock's drift; a device that was kept waiting
 goes on later, and not slower."""
 

@@ -24,6 +24,9 @@ BETTER = 2.0
 GLANCE = 0.2
 """Seconds that are looked at when a change is suspected."""
 
+PLAIN = 0.6
+"""How much, when it is far from where it has been."""
+
 SHARE = 0.3
 """How much of what is heard must be the echo, for a glance to be believed."""
 
@@ -74,3 +77,7 @@ class DelayFinder:
         if found is None or self._likeness.share(found, GLANCE) < SHARE:
             return None
         return found if self._is_better(found) else self.delay
+
+    def is_plain(self, found: float) -> bool:
+        """Whether most of what is heard is the echo there."""
+        return self._likeness.share(found, GLANCE) > PLAIN

@@ -74,10 +74,14 @@ class EchoCanceller:
         self._removing = echo_cancellation
         self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=RECENT)
         self._passage = Passage(rate, self._processor.delay, self._clean)
+        self._cleaned: deque[bytes] = deque()  # What is given twice: once more as little echo.
+        self._second = Passage(rate, self._processor.delay, self._cleaned_frame)
         self._gate = Gate(rate) if shut and echo_cancellation else None
         self._alignment = Alignment(inner)
         moved = self._alignment.has_moved
-        self._speech = SpeechDetector(inner, RESIDUE, moved, lowest=LEAST_RESIDUE)
+        # What removes echo is astray for a while when sound was lost; what is heard is not.
+        astray = self._alignment.may_mislead
+        self._speech = SpeechDetector(inner, RESIDUE, astray, lowest=LEAST_RESIDUE)
         self._beside = SpeechDetector(inner, COUPLING, moved)
         self._linear = LinearEcho(inner)
 
@@ -120,7 +124,11 @@ class EchoCanceller:
         self._alignment.far.settle()
         if self._alignment.lost:
             self._renew()
-        return self._let_through(self._passage.push(block.pcm, block.at))
+        whole = self._passage.push(block.pcm, block.at)
+        if self._gate is None:
+            return whole
+        self._gate.push(whole, self._second.push(block.pcm, block.at))
+        return self._gate.take()
 
     def finish(self) -> bytes:
         """The last milliseconds, when the microphone pauses or closes; what follows begins anew."""
@@ -128,13 +136,8 @@ class EchoCanceller:
         rest = self._passage.finish()
         if self._gate is None:
             return rest
-        return self._let_through(rest) + self._gate.finish()
-
-    def _let_through(self, cleaned: bytes) -> bytes:
-        if self._gate is None:
-            return cleaned
-        self._gate.push(cleaned)
-        return self._gate.take()
+        self._gate.push(rest, self._second.finish())
+        return self._gate.finish()
 
     def reset(self) -> None:
         """A device has changed: what was learnt of the echo is forgotten, no sound is lost."""
@@ -178,15 +181,20 @@ class EchoCanceller:
         self._alignment.compare(near, far)
         self._beside.feed(near, far, begin, lag)
         self._speech.feed(floats(cleaned), far, begin, lag)
-        rest = self._linear.feed(near, far, lag, echo=self._echoes and self.onset is None)
+        lead, alone = self._alignment.lead or 0.0, self._echoes and self.onset is None
+        rest = self._linear.feed(near, far, lag, lead=lead, echo=alone)
         if self._gate is not None and self._linear.knows:
             frame = pcm16(rest)
         self._late += self._plain.clean(frame, b"", 0.0)
         plain, self._late = self._late[: len(frame)], self._late[len(frame) :]
         chosen = self._chosen(cleaned, plain)
         if self._gate is not None:
+            self._cleaned.append(cleaned)
             self._gate.judge(begin, self._echoes, self.onset)
         return chosen
+
+    def _cleaned_frame(self, frame: bytes, begin: float, end: float) -> bytes:
+        return self._cleaned.popleft()
 
     def _chosen(self, cleaned: bytes, plain: bytes) -> bytes:
         """Cleaned while there may be echo, else only filtered; one fades into the other.

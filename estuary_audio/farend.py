@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from estuary_audio.clock import JUMP, Clock
+from estuary_audio.clock import JUMP, STEP, Clock
 from estuary_audio.extra import numpy as np
 from estuary_audio.ring import Ring
 from estuary_audio.samples import floats
@@ -43,6 +43,8 @@ class FarEnd:
         self.rate: int = rate
         self.fresh: bool = False
         """Whether something has come since this was last set to False."""
+        self.slipped: bool = False
+        """Whether the device has stood still, or lost some sound, since this was set to False."""
         self._ring: Ring[tuple[bytes, int, float]] = Ring(BLOCKS)
         self._begin(rate)
 
@@ -74,8 +76,11 @@ class FarEnd:
             self._begin(rate)
         if self._samples is None:
             self._samples = np.zeros(0, np.float32)
-        elif abs(at - self.clock.time(self._stop)) > JUMP:
-            self._go_on_at(round(self.clock.position(at)))
+        else:
+            off = abs(at - self.clock.time(self._stop))
+            self.slipped = self.slipped or off > STEP
+            if off > JUMP:
+                self._go_on_at(round(self.clock.position(at)))
         self.clock.observe(self._stop, at)
         self._append(floats(audio))
 

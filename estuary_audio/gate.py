@@ -17,6 +17,10 @@ PREROLL = 0.3
 HELD = 0.7
 """Seconds that are kept back while shut: that, and what it takes to notice."""
 
+CLOSE = 0.1
+"""Seconds before the user's onset from which on nothing of it may be taken away: the beginning of
+a word is soft."""
+
 TAIL = 0.2
 """Seconds for which it stays shut after the last echo."""
 
@@ -32,6 +36,7 @@ class Gate:
 
     def _begin_anew(self) -> None:
         self._sound = Tape()  # What has not been given yet.
+        self._cleaned = Tape()  # The same, with less of the echo and maybe of the user.
         self._verdicts: deque[tuple[float, bool, float | None]] = deque()
         self._held: deque[tuple[float, int, bool]] = deque()  # Time, samples, echo of it.
         self._judged = 0
@@ -43,9 +48,10 @@ class Gate:
         speaks who speaks then; None while nobody does."""
         self._verdicts.append((at, echo, onset))
 
-    def push(self, sound: bytes) -> None:
-        """Take PCM16."""
+    def push(self, sound: bytes, cleaned: bytes | None = None) -> None:
+        """Take PCM16; what is `cleaned` is given instead until shortly before a user's onset."""
         self._sound.append(sound)
+        self._cleaned.append(sound if cleaned is None else cleaned)
         self._unjudged += len(sound) // pcm.WIDTH
 
     def take(self) -> bytes:
@@ -60,7 +66,7 @@ class Gate:
         given = self.take()
         if self._verdicts:
             self._judge(*self._verdicts.popleft(), self._unjudged)
-        self._release(float("inf"))
+        self._release(float("inf"), float("inf"))
         given += b"".join(self._out) + self._sound.take(self._sound.frames)
         self._begin_anew()
         return given
@@ -78,18 +84,19 @@ class Gate:
             self._shut_until = at + TAIL
         self._held.append((at, size, at < self._shut_until))
         if onset is not None:
-            self._release(onset - self._preroll)
+            self._release(onset - self._preroll, onset - CLOSE)
         # Who begins to speak as the echo ends is noticed a little later.
         while self._held and (not self._held[0][2] or len(self._held) > round(HELD / FRAME)):
             self._give(silent=self._held[0][2])
 
-    def _release(self, since: float) -> None:
-        """Give what is held: all `since` that time, and else what is no echo."""
+    def _release(self, since: float, whole: float) -> None:
+        """Give what is held: all `since` that time, and else what is no echo; echo is cleaned
+        before it is to be `whole`."""
         while self._held:
             at, _, echo = self._held[0]
-            self._give(silent=echo and at < since)
+            self._give(silent=echo and at < since, cleaned=echo and at < whole)
 
-    def _give(self, *, silent: bool) -> None:
+    def _give(self, *, silent: bool, cleaned: bool = False) -> None:
         _, size, _ = self._held.popleft()
-        sound = self._sound.take(size)
-        self._out.append(pcm.silence(size) if silent else sound)
+        sound, other = self._sound.take(size), self._cleaned.take(size)
+        self._out.append(pcm.silence(size) if silent else other if cleaned else sound)

@@ -53,6 +53,7 @@ class LinearEcho:
     def clear(self) -> None:
         """Another room."""
         self._offset: int | None = None
+        self._lead = 0.0
         self._begin_anew()
 
     @property
@@ -73,15 +74,18 @@ class LinearEcho:
         self._doubt = np.full(shape, DOUBT)
         self._rest = np.zeros(self._frame + 1)
 
-    def feed(self, near: Any, far: Any, lag: float | None, *, echo: bool = True) -> Any:
+    def feed(
+        self, near: Any, far: Any, lag: float | None, *, lead: float = 0.0, echo: bool = True
+    ) -> Any:
         """What is heard without the echo that is known; it comes `lag` seconds after `far`.
 
+        That was read `lead` seconds ahead: when this changes, what is known still holds.
         `echo` tells whether it is that alone, by which it is judged.
         """
         size = self._frame
         self._played[:-size] = self._played[size:]
         self._played[-size:] = far
-        self._look_at(lag)
+        self._look_at(lag, lead)
         if self._offset is None:
             return near
         end = len(self._played) - self._offset
@@ -94,10 +98,13 @@ class LinearEcho:
         self._learn(rest)
         return rest
 
-    def _look_at(self, lag: float | None) -> None:
+    def _look_at(self, lag: float | None, lead: float) -> None:
+        ahead, self._lead = lead - self._lead, lead
         if lag is None:
             self._offset = None
             return
+        if self._offset is not None:
+            self._offset = max(0, self._offset + round(ahead * self._rate))
         wished = round((lag - EARLY) * self._rate)
         if self._offset is None or abs(wished - self._offset) > SLACK * self._rate:
             self._offset = min(max(wished, 0), round(LONGEST * self._rate))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from estuary_audio import stuck
 from estuary_audio.devices import Device, Direction, channel_counts, rates
 from estuary_audio.extra import sound_card
-from estuary_audio.steady import Steady
+from estuary_audio.steady import Steady, Translation
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class DeviceStream:
         self._call = call
         self._tell_end = ended
         self._steady = Steady()
+        self._translation = Translation()
         self._ended = False
         self._closing = False
         self._inside = False
@@ -100,13 +101,14 @@ class DeviceStream:
     # --- in the sound card's thread --------------------------------------------------------
 
     def _input(self, data: Any, frames: int, when: Any, status: Any) -> None:
-        self._serve(data, frames, when.inputBufferAdcTime - when.currentTime, status.input_overflow)
+        ahead = when.inputBufferAdcTime - when.currentTime
+        self._serve(data, frames, when.currentTime, ahead, status.input_overflow)
 
     def _output(self, data: Any, frames: int, when: Any, status: Any) -> None:
         ahead = when.outputBufferDacTime - when.currentTime
-        self._serve(data, frames, ahead, status.output_underflow)
+        self._serve(data, frames, when.currentTime, ahead, status.output_underflow)
 
-    def _serve(self, data: Any, frames: int, ahead: float, faulty: bool) -> None:
+    def _serve(self, data: Any, frames: int, told: float, ahead: float, faulty: bool) -> None:
         self._inside = True
         try:
             if self._closing:
@@ -120,7 +122,8 @@ class DeviceStream:
             if not 0.0 < abs(ahead) < 5.0:
                 # Some drivers tell no times.
                 ahead = self.latency if self.direction is Direction.OUTPUT else -self.latency
-            at = self._steady.time(now + ahead, frames / self.rate)
+            called = self._translation.ours(now, told)
+            at = self._steady.time(called + ahead, frames / self.rate)
             self._call(self, data, frames, at, bool(faulty))
         except sound_card().CallbackStop:
             raise

@@ -100,6 +100,7 @@ class Suppressor:
         self._speech.feed(near, far, begin, self._alignment.lag)
         echo = self._speech.explained > HEARD * self._speech.quiet
         alone = echo and self.onset is None
-        rest = self._linear.feed(near, far, self._alignment.lag, echo=alone)
+        lag, lead = self._alignment.lag, self._alignment.lead or 0.0
+        rest = self._linear.feed(near, far, lag, lead=lead, echo=alone)
         self._gate.judge(begin, echo, self.onset)
         return pcm16(rest) if echo and self._linear.knows else frame

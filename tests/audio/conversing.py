@@ -58,6 +58,14 @@ def sentences(number: int, seed: str) -> list[str]:
     return found
 
 
+SHORT = {"i'm": "i am", "what's": "what is", "name's": "name is", "who's": "who is"}
+"""Words that are said as two by some, and mean the same."""
+
+
+def _plain(text: str) -> str:
+    return " ".join(SHORT.get(word, word) for word in words(text))
+
+
 @dataclass
 class Turn:
     """What the user said over the character, and what came of it."""
@@ -71,12 +79,12 @@ class Turn:
     @property
     def wrong(self) -> int:
         """Words."""
-        return wrong_words(self.said, self.heard)
+        return wrong_words(_plain(self.said), _plain(self.heard))
 
     @property
     def first(self) -> bool:
         """Whether the first word is there."""
-        return words(self.said)[:1] == words(self.heard)[:1]
+        return words(_plain(self.said))[:1] == words(_plain(self.heard))[:1]
 
     @property
     def understood(self) -> bool:
@@ -151,15 +159,26 @@ def _level(block: AudioBlock) -> float:
 
 
 class Conversation:
-    """One of them. `loudness` is the user's at the microphone; 1 is as loud as the loudspeaker."""
+    """One of them. `loudness` is the user's at the microphone; 1 is as loud as the loudspeaker.
+
+    Without `over` the user speaks while the character is silent: no more can be understood.
+    """
 
     def __init__(
-        self, client: EstuaryClient, room: LiveRoom, delay: float, *, loudness: float, seed: str
+        self,
+        client: EstuaryClient,
+        room: LiveRoom,
+        delay: float,
+        *,
+        loudness: float,
+        seed: str,
+        over: bool = True,
     ) -> None:
         self.report = Report(delay)
         self._client = client
         self._room = room
         self._loudness = loudness
+        self._over = over
         self._chance = random.Random(seed)
         self._may_interrupt_until = float("-inf")
         self._may_be_heard_until = float("-inf")
@@ -198,10 +217,11 @@ class Conversation:
 
     async def _turn(self, session: VoiceSession, sentence: str, *, first: bool) -> None:
         turn = Turn(sentence)
-        started = self._client.events(PlaybackStarted)
-        self._client.say_line(STORY)
-        with anyio.fail_after(20):
-            await anext(started)
+        if self._over:
+            started = self._client.events(PlaybackStarted)
+            self._client.say_line(STORY)
+            with anyio.fail_after(20):
+                await anext(started)
         await anyio.sleep(self._chance.uniform(2.0, 5.0) + (3.0 if first else 0.0))
         said = _beginning(sentence) * self._loudness
         self._understood = anyio.Event()
@@ -216,7 +236,7 @@ class Conversation:
         self._may_be_heard_until = max(end, time.monotonic()) + 0.5
         if self._interrupted:
             turn.noticed = self._interrupted[0].at - at
-        else:
+        elif self._over:
             self._client.interrupt()
         await self._answered(session)
         if turn.noticed is not None:
@@ -228,8 +248,10 @@ class Conversation:
             await self._until(lambda: session.player.playing is not None)
         with anyio.move_on_after(20):
             await self._until(lambda: session.player.playing is None)
-        session.player.flush()
+        self._may_interrupt_until = float("inf")
+        session.player.flush()  # A long answer, by us.
         await anyio.sleep(0.5)
+        self._may_interrupt_until = time.monotonic()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():  # noqa: ASYNC110 - A player tells of what is heard, not of this.

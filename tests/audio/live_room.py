@@ -1,164 +1,180 @@
-"""A room between the loudspeaker and the microphone of the virtual sound card, as a process.
+"""A room between the loudspeaker and the microphone of the virtual sound card.
 
 What the sink `speaker` plays is heard by the sink `mic`: distorted, later, reverberated, weaker,
-with noise, and through a delay that wanders as between two clocks. A user's sentences are mixed
-in.
-
-In: a line of JSON for each sentence, `{"say": path}` (PCM16 at 48 kHz). Out: one for each that
-begins, `{"at": monotonic seconds, "place": samples since the start}`. What the loudspeaker gave is
-kept in a file, so that both are on one line of samples.
+with noise. It is a part of the sound server's graph, in its real-time thread, so that the way from
+the one to the other is the same to the sample at all times, as air is. The user speaks into a sink
+`user`, of which the microphone hears all; what both played is kept on one line of samples. Clocks
+that run apart are in `tests.audio.room`, where they are exact.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import queue
+import shutil
 import subprocess
-import sys
-import threading
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import wave
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.audio.card import RAW
+from tests.audio.card import RAW, SHAPE, pactl, playing
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
 RATE = 48000
-FRAME = 480
-LONGEST = RATE
-"""Samples that the delay line holds."""
+LONGEST = 900
+"""Seconds for which there is noise."""
+ONSET = 0.02
+"""What the user's first sound is louder than."""
 
 
 @dataclass(frozen=True)
 class Air:
     """How the loudspeaker is heard. `coupling` and `noise` are in dB, `delay` and `reverberation`
-    in seconds, beside what the sound server needs. The clocks are `ppm` apart, now this way, now
-    that, for `turns` seconds each."""
+    in seconds, beside what the devices need. Of a sound x, `distortion` times its cube is added,
+    where there is a C compiler."""
 
     coupling: float = -6.0
     delay: float = 0.03
     reverberation: float = 0.04
     noise: float = -60.0
     distortion: float = 0.0
-    ppm: float = 0.0
-    turns: float = 30.0
     seed: int = 1
 
 
-class Way:
-    """From the loudspeaker's samples to the microphone's."""
+CONFIGURATION = """
+context.properties = { log.level = 1 }
+context.spa-libs = {
+    audio.convert.* = audioconvert/libspa-audioconvert
+    support.* = support/libspa-support
+}
+context.modules = [
+    { name = libpipewire-module-rt args = { nice.level = -11 rt.prio = 88 }
+      flags = [ ifexists nofail ] }
+    { name = libpipewire-module-protocol-native }
+    { name = libpipewire-module-client-node }
+    { name = libpipewire-module-adapter }
+    { name = libpipewire-module-filter-chain args = {
+        node.description = air
+        audio.rate = 48000
+        audio.channels = 1
+        audio.position = [ MONO ]
+        filter.graph = { nodes = [ %(nodes)s ] %(links)s }
+        capture.props = { node.name = air.in target.object = speaker stream.capture.sink = true
+            node.dont-reconnect = true }
+        playback.props = { node.name = air.out target.object = mic node.dont-reconnect = true } } }
+%(ways)s
+]
+"""
+WAY = """
+    { name = libpipewire-module-loopback args = {
+        node.description = %(source)s-%(target)s
+        audio.rate = 48000
+        capture.props = { node.name = %(source)s.%(target)s.in target.object = %(source)s
+            stream.capture.sink = true audio.position = [ MONO ] }
+        playback.props = { node.name = %(source)s.%(target)s.out target.object = %(target)s
+            audio.position = [ %(channel)s ] stream.dont-remix = true } } }
+"""
+CUBE = r"""
+#include <stdlib.h>
+typedef struct { int descriptor; float low, high; } Hint;
+typedef struct Descriptor {
+    unsigned long id; const char *label; int properties; const char *name, *maker, *copyright;
+    unsigned long ports; const int *kinds; const char *const *names; const Hint *hints; void *own;
+    void *(*instantiate)(const struct Descriptor *, unsigned long);
+    void (*connect)(void *, unsigned long, float *);
+    void (*activate)(void *); void (*run)(void *, unsigned long);
+    void (*run_adding)(void *, unsigned long); void (*gain)(void *, float);
+    void (*deactivate)(void *); void (*cleanup)(void *);
+} Descriptor;
+static void *make(const Descriptor *d, unsigned long rate) { return calloc(3, sizeof(float *)); }
+static void plug(void *self, unsigned long port, float *at) { ((float **)self)[port] = at; }
+static void run(void *self, unsigned long count) {
+    float **at = self;
+    for (unsigned long i = 0; i < count; i++) {
+        float x = at[0][i];
+        at[1][i] = x + *at[2] * x * x * x;
+    }
+}
+static const int kinds[] = { 1 | 8, 2 | 8, 1 | 4 };
+static const char *const names[] = { "In", "Out", "Amount" };
+static const Hint hints[] = { { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 } };
+static const Descriptor cube = { 1, "cube", 0, "cube", "", "", 3, kinds, names, hints, 0,
+    make, plug, 0, run, 0, 0, 0, free };
+const Descriptor *ladspa_descriptor(unsigned long i) { return i ? 0 : &cube; }
+"""
 
-    def __init__(self, air: Air) -> None:
-        self._air = air
-        self._chance = np.random.default_rng(air.seed)
-        size = max(1, round(air.reverberation * RATE))
-        tail = self._chance.normal(size=size) * np.exp(-6.9 * np.arange(size) / size)
-        tail[: min(size, 48)] = 0
-        energy = np.sum(tail**2)
-        if energy > 0:
-            tail *= 0.5 / np.sqrt(energy)
-        tail[0] = 1.0
-        response = 10 ** (air.coupling / 20) * tail / np.sqrt(np.sum(tail**2))
-        self._size = 1 << (size + FRAME).bit_length()
-        self._response = np.fft.rfft(response, self._size)
-        self._rest = np.zeros(self._size)
-        self._line = np.zeros(LONGEST)
-        self._taken = 0
 
-    def heard(self, frame: Any) -> Any:
-        """A frame of 10 ms, floats of -1 to 1."""
-        air = self._air
-        self._line = np.roll(self._line, -FRAME)
-        self._line[-FRAME:] = frame + air.distortion * frame**3
-        self._rest[: self._size - FRAME] = self._rest[FRAME:]
-        self._rest[self._size - FRAME :] = 0
-        spectrum = np.fft.rfft(self._late(), self._size) * self._response
-        self._rest += np.fft.irfft(spectrum, self._size)
-        self._taken += FRAME
-        hum = 10 ** (air.noise / 20) * self._chance.normal(size=FRAME)
-        return self._rest[:FRAME] + hum
-
-    def _late(self) -> Any:
-        """What was played a delay before, between two samples by a cubic."""
-        air = self._air
-        places = self._taken + np.arange(FRAME)
-        since = places / RATE % (2 * air.turns)
-        wander = np.minimum(since, 2 * air.turns - since) * air.ppm * 1e-6
-        spots = LONGEST - FRAME + np.arange(FRAME) - (air.delay + wander) * RATE - 2
-        whole = np.floor(spots).astype(int)
-        x = spots - whole
-        a, b, c, d = (self._line[whole + k] for k in (-1, 0, 1, 2))
-        return b + 0.5 * x * (c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a)))
+def answer(air: Air) -> Any:
+    """What is heard of a click: nothing, then it, then ever less, at `coupling` in all."""
+    chance = np.random.default_rng(air.seed)
+    size = max(1, round(air.reverberation * RATE))
+    tail = chance.normal(size=size) * np.exp(-6.9 * np.arange(size) / size)
+    tail[: min(size, 48)] = 0
+    energy = np.sum(tail**2)
+    if energy > 0:
+        tail *= 0.5 / np.sqrt(energy)
+    tail[0] = 1.0
+    tail *= 10 ** (air.coupling / 20) / np.sqrt(np.sum(tail**2))
+    return np.concatenate([np.zeros(round(air.delay * RATE)), tail])
 
 
-def _listen(sayings: queue.Queue[str]) -> None:
-    for line in sys.stdin:
-        sayings.put(line)
-
-
-def _hurry() -> None:
-    """A room is never late, however busy the machine is: where we may, it goes first."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(5))
-    except OSError:
-        pass
-
-
-def serve(air: Air, kept: Path) -> None:
-    """Until its programs end."""
-    _hurry()
-    sayings: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(sayings,), daemon=True).start()
-    path, pending = Way(air), np.zeros(0)
-    hear = ["parec", "--device=speaker.monitor", "--latency-msec=10", *RAW]
-    say = ["pacat", "--playback", "--device=mic", "--latency-msec=40", *RAW]
-    with (
-        kept.open("wb", buffering=0) as file,
-        subprocess.Popen(hear, stdout=subprocess.PIPE) as ear,
-        subprocess.Popen(say, stdin=subprocess.PIPE) as mouth,
-    ):
-        assert ear.stdout is not None
-        assert mouth.stdin is not None
-        taken = 0
-        while len(data := ear.stdout.read(2 * FRAME)) == 2 * FRAME:
-            file.write(data)
-            heard = path.heard(np.frombuffer(data, "<i2") / 32768)
-            if not sayings.empty():
-                pending = np.fromfile(json.loads(sayings.get())["say"], "<i2") / 32768
-                print(json.dumps({"at": time.monotonic(), "place": taken}), flush=True)
-            size = min(FRAME, len(pending))
-            heard[:size] += pending[:size]
-            pending = pending[size:]
-            mouth.stdin.write(np.rint(np.clip(heard, -1, 1) * 32767).astype("<i2").tobytes())
-            mouth.stdin.flush()
-            taken += FRAME
+def _configuration(air: Air, folder: Path) -> str:
+    with wave.open(str(folder / "answer.wav"), "wb") as file:
+        file.setparams((1, 4, RATE, 0, "NONE", ""))
+        file.writeframes(np.rint(answer(air) * (2**31 - 1)).astype("<i4").tobytes())
+    filename = json.dumps(str(folder / "answer.wav"))
+    convolver = (
+        f"{{ type = builtin name = way label = convolver config = {{ filename = {filename} }} }}"
+    )
+    nodes, links = convolver, ""
+    compiler = shutil.which("cc")
+    if air.distortion and compiler:
+        (folder / "cube.c").write_text(CUBE)
+        made = str(folder / "cube.so")
+        subprocess.run(
+            [compiler, "-shared", "-fPIC", "-O2", "-o", made, str(folder / "cube.c")], check=True
+        )
+        nodes = (
+            f"{{ type = ladspa name = cone plugin = {json.dumps(made)} label = cube "
+            f"control = {{ Amount = {air.distortion} }} }} {convolver}"
+        )
+        links = 'links = [ { output = "cone:Out" input = "way:In" } ]'
+    heard = [("user", "mic", "MONO"), ("speaker", "witness", "FL"), ("user", "witness", "FR")]
+    ways = "".join(WAY % {"source": s, "target": t, "channel": c} for s, t, c in heard)
+    return CONFIGURATION % {"nodes": nodes, "links": links, "ways": ways}
 
 
 class LiveRoom:
-    """The process, from the outside."""
+    """The room, with a sink `user` and one that keeps what is played, as long as it is entered."""
 
     def __init__(self, air: Air, folder: Path) -> None:
         self.air: Air = air
         self._folder = folder
         self._kept = folder / "played.raw"
-        self._count = 0
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.audio.live_room", json.dumps(asdict(self.air))]
-        self._process = subprocess.Popen(
-            [*command, str(self._kept)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        deadline = time.monotonic() + 20
-        while not (self._kept.exists() and self._kept.stat().st_size > 2 * RATE // 2):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        with ExitStack() as opening:
+            self._sink("user", opening, SHAPE)
+            self._sink("witness", opening, ("rate=48000", "channels=2"))
+            room = self._folder / "room.conf"
+            room.write_text(_configuration(self.air, self._folder))
+            log = opening.enter_context((self._folder / "room.log").open("wb"))
+            self._start(opening, ["pipewire", "-c", str(room)], log)
+            kept = opening.enter_context(self._kept.open("wb"))
+            self._start(opening, ["parec", "--device=witness.monitor", *LINE], kept)
+            chance = np.random.default_rng(self.air.seed)
+            hiss = 10 ** (self.air.noise / 20) * chance.normal(size=10 * RATE)
+            opening.enter_context(playing("mic", _pcm(hiss) * (LONGEST // 10)))
+            self._settle()
+            self._open = opening.pop_all()
         return self
 
     def __exit__(
@@ -167,30 +183,74 @@ class LiveRoom:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Its programs end with it: their pipes do.
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
+        self._open.close()
+
+    def _sink(self, name: str, opening: ExitStack, shape: tuple[str, ...]) -> None:
+        module = pactl("load-module", "module-null-sink", f"sink_name={name}", *shape).strip()
+        opening.callback(pactl, "unload-module", module)
+
+    def _start(self, opening: ExitStack, command: list[str], out: Any) -> None:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+        opening.callback(process.wait)
+        opening.callback(process.kill)
+
+    def _settle(self) -> None:
+        """Until what is played is heard: its parts find each other in their own time."""
+        deadline = time.monotonic() + 20
+        names = {"speaker": 0, "user": 1}
+        for sink, channel in names.items():
+            click = np.zeros(RATE // 5)
+            click[:4800] = 0.5 * np.sin(np.arange(4800) * 0.1)
+            begin = self._length
+            while not np.any(self._line()[begin:, channel] > ONSET):
+                assert time.monotonic() < deadline, (self._folder / "room.log").read_text()
+                with playing(sink, _pcm(click)):
+                    time.sleep(0.4)
+        time.sleep(0.3)
+
+    @property
+    def _length(self) -> int:
+        return self._kept.stat().st_size // 4
+
+    def _line(self) -> Any:
+        data = self._kept.read_bytes()
+        return np.frombuffer(data[: len(data) // 4 * 4], "<i2").reshape(-1, 2) / 32768
 
     def say(self, sound: Any) -> tuple[float, int]:
         """The user says this (floats at 48 kHz); when that began, and at which sample."""
-        self._count += 1
-        path = self._folder / f"said-{self._count}.raw"
-        path.write_bytes(np.rint(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"say": str(path)}) + "\n")
-        self._process.stdin.flush()
-        told = json.loads(self._process.stdout.readline())
-        return told["at"], told["place"]
+        path = self._folder / "said.raw"
+        path.write_bytes(_pcm(sound))
+        begin = self._length
+        command = ["pacat", "--playback", "--device=user", "--latency-msec=200", *RAW, str(path)]
+        self._start(self._open, command, subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while True:
+            line = self._line_since(begin)
+            loud = np.flatnonzero(np.abs(line[:, 1]) > ONSET)
+            if len(loud):
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        place = begin + int(loud[0])
+        return time.monotonic() - (len(line) - int(loud[0])) / RATE, place
+
+    def _line_since(self, begin: int) -> Any:
+        with self._kept.open("rb") as file:
+            file.seek(4 * begin)
+            data = file.read()
+        return np.frombuffer(data[: len(data) // 4 * 4], "<i2").reshape(-1, 2) / 32768
 
     def played(self) -> Any:
         """What the loudspeaker has played since the start, floats."""
-        data = self._kept.read_bytes()
-        return np.frombuffer(data[: len(data) // 2 * 2], "<i2") / 32768
+        return self._line()[:, 0]
+
+
+LINE = ["--raw", "--rate=48000", "--channels=2", "--format=s16le", "--latency-msec=20"]
+
+
+def _pcm(sound: Any) -> bytes:
+    data: bytes = np.rint(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
+    return data
 
 
 def silent_after(played: Any, place: int, seconds: float = 0.6, above: float = 0.003) -> float:
@@ -200,7 +260,3 @@ def silent_after(played: Any, place: int, seconds: float = 0.6, above: float = 0
         return 0.0
     edges = np.concatenate([[0], loud, [len(played) - place + seconds * RATE + 1]])
     return float(edges[np.flatnonzero(np.diff(edges) > seconds * RATE)[0]] / RATE)
-
-
-if __name__ == "__main__":
-    serve(Air(**json.loads(sys.argv[1])), Path(sys.argv[2]))

@@ -17,7 +17,7 @@ from estuary_audio.chunker import Chunker
 from estuary_audio.devices import candidates, channel_counts, rates
 from estuary_audio.resample import convert
 from estuary_audio.ring import Ring, Wake
-from estuary_audio.steady import Steady
+from estuary_audio.steady import Steady, Translation
 from estuary_proto.errors import EstuaryError
 from tests.audio.sound import samples, spectrum, tone
 
@@ -112,10 +112,32 @@ def test_times_are_steady_and_follow_the_clock() -> None:
     steady, chance = Steady(), random.Random(1)
     drift = 1.0005
     times = [steady.time(n * 0.02 * drift + chance.uniform(-0.01, 0.01), 0.02) for n in range(5000)]
-    steps = np.diff(times)
+    steps = np.diff(times)[50:]  # At first, the mean of what has been told.
     assert abs(steps - 0.02).max() < 0.0012
     assert abs(times[-1] - 4999 * 0.02 * drift) < 0.005
     assert steady.time(500.0, 0.02) == 500.0
+
+
+def test_sound_that_was_lost_is_believed_when_it_is_told_twice() -> None:
+    steady = Steady()
+    for n in range(300):
+        steady.time(n * 0.02, 0.02)
+    late = steady.time(300 * 0.02 + 0.004, 0.02)
+    assert abs(late - 300 * 0.02) < 1e-6
+    assert abs(steady.time(301 * 0.02, 0.02) - 301 * 0.02) < 1e-6  # It was only late.
+    steady.time(302 * 0.02 + 0.004, 0.02)
+    assert abs(steady.time(303 * 0.02 + 0.004, 0.02) - 303 * 0.02 - 0.004) < 1e-6
+
+
+def test_a_late_call_moves_no_time() -> None:
+    translation = Translation()
+    for n in range(200):
+        late = 0.03 if n % 7 == 3 else 0.0
+        ours = translation.ours(1000 + n * 0.02 + late, n * 0.02 + 5)
+        assert abs(ours - 1000 - n * 0.02) < 1e-6
+    assert translation.ours(2000.0, 4.0) == 2000.0  # It was set back,
+    assert translation.ours(2000.02, 4.0) == 2000.02  # stands still,
+    assert translation.ours(2005.0, 4.02) == 2005.0  # or has stood still.
 
 
 # --- blocks -------------------------------------------------------------------------------------
