@@ -74,6 +74,18 @@ def share(audio: bytes, rate: int, frequency: float) -> float:
     return float(20 * np.log10(np.abs((samples * wave).mean()) * 2 / LOUD + 1e-9))
 
 
+def level_of(audio: bytes, rate: int, frequency: float) -> float:
+    """Like `share`, as the mean power of parts of 50 ms.
+
+    Who receives WebRTC's sound stretches and shortens it; the phase jumps there, and over a longer
+    time a tone would cancel itself.
+    """
+    size = rate // 20 * 2
+    parts = [audio[at : at + size] for at in range(0, len(audio) - size + 1, size)]
+    power = [10 ** (share(part, rate, frequency) / 10) for part in parts]
+    return float(10 * np.log10(np.mean(power)))
+
+
 class Ear:
     """Hears a room in the background, and remembers."""
 
@@ -202,6 +214,15 @@ def held() -> dict[str, int]:
     }
 
 
+def opened() -> list[str]:
+    """What the files of this process are, for whoever asks why one more is left."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # That of the listing itself.
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+    return sorted(found)
+
+
 def _threads() -> Iterator[str]:
     for number in os.listdir("/proc/self/task"):
         with suppress(OSError):  # It has just ended.
@@ -238,6 +259,9 @@ async def warm(stage: Stage) -> None:
         await user.room.until_heard()
         await user.room.send_audio(tone(440, 0.1, 16000))
         await bot.seconds(0.1, 24000)
+    # uvloop's loop opens /dev/null with its first connection of its own, and keeps it (libuv's
+    # reserve against EMFILE).
+    await stage.empty()
 
 
 async def play(names: str, url: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -256,7 +280,8 @@ async def play(names: str, url: str, arguments: dict[str, Any]) -> dict[str, Any
     if arguments.get("pending"):
         del before["listeners"], before["files"], before["threads"]
     left = await settled(before)
-    return {"found": found, "left": left, "tasks": tasks() - tasks_before}
+    open_files = opened() if left else []
+    return {"found": found, "left": left, "open": open_files, "tasks": tasks() - tasks_before}
 
 
 if __name__ == "__main__":
