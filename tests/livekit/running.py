@@ -43,6 +43,10 @@ SHARED = ("tokio-rt-worker",)
 PATIENCE = 10.0
 """Seconds until what is waited for is missing."""
 
+SETTLED_WITHIN = 20.0
+"""Seconds until what is still held is a leak. LiveKit's native part gives up a join by itself after
+5 s without an answer, and after 15 s in all."""
+
 
 def tone(frequency: float, seconds: float, rate: int) -> bytes:
     """A sine of a quarter of full scale."""
@@ -243,7 +247,7 @@ def tasks() -> int:
 
 async def settled(before: dict[str, int]) -> dict[str, int]:
     """What there is more than before, once it is nothing or patience has ended."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + SETTLED_WITHIN
     while True:
         now = held()
         more = {name: now[name] - count for name, count in before.items() if now[name] > count}
