@@ -19,7 +19,17 @@ from estuary_anyio.gateway import LiveKitSettings, serve_gateway
 from estuary_proto.events import AudioReceived
 from estuary_proto.gateway import ServerConfig
 from tests.livekit.keys import KEY, SECRET
-from tests.livekit.running import BACKENDS, PATIENCE, Stage, held, settled, tasks, tone, warm
+from tests.livekit.running import (
+    BACKENDS,
+    PATIENCE,
+    Stage,
+    finish,
+    held,
+    settled,
+    tasks,
+    tone,
+    warm,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -149,4 +159,4 @@ if __name__ == "__main__":
     name, backend, url, given = sys.argv[1:]
     loop, options = BACKENDS[backend]
     outcome = anyio.run(play, name, url, json.loads(given), backend=loop, backend_options=options)
-    print(json.dumps(outcome))
+    finish(outcome)

@@ -94,7 +94,7 @@ def play(server: str, backend: str, own: bool) -> Callable[..., Any]:
         )
         assert done.returncode == 0, done.stderr[-4000:]
         outcome = json.loads(done.stdout)
-        assert outcome["left"] == {}
+        assert outcome["left"] == {}, outcome["open"]
         assert outcome["tasks"] == 0
         return outcome["found"]
 

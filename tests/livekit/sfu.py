@@ -193,7 +193,8 @@ class Server:
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
-        self.unready: set[str] = set()
+        self.unready: dict[str, set[web.WebSocketResponse]] = {}
+        """Rooms in which nothing is said, and who waits there."""
         self.seen: list[str] = []
         """Which way the clients came."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -238,10 +239,13 @@ class Server:
         return web.Response(body=body, content_type="application/protobuf")
 
     async def test(self, request: web.Request) -> web.Response:
-        """What a real server does by itself: `unready` and `cut`; and what it saw."""
+        """What a real server does by itself: `unready`, `hang_up`, `cut`; and what it saw."""
         method, query = request.match_info["method"], request.query
         if method == "unready":
-            self.unready.add(query["room"])
+            self.unready[query["room"]] = set()
+        elif method == "hang_up":
+            for socket in list(self.unready[query["room"]]):
+                await socket.close()
         elif method == "cut":
             member = self.rooms[query["room"]].members[query["identity"]]
             member.socket._writer.transport.abort()
@@ -279,8 +283,10 @@ class Server:
         await socket.prepare(request)
         name = claims.video.room
         if name in self.unready:
+            self.unready[name].add(socket)
             async for _ in socket:
                 pass
+            self.unready[name].discard(socket)
             return socket
         wrapped = request.query.get("join_request")
         join = _unwrapped(wrapped) if wrapped else None

@@ -19,7 +19,7 @@ from estuary_proto.gateway.hearing import Hearing, Sound
 from estuary_proto.models.conversation import BotResponse, SttResponse
 from tests.livekit.calling import Call, Ears, Tongue
 from tests.livekit.keys import KEY, SECRET
-from tests.livekit.running import BACKENDS, LOUD
+from tests.livekit.running import BACKENDS, LOUD, finish
 from tests.speech.flite import RATE, says, silence
 
 PATIENCE = 60.0
@@ -89,4 +89,4 @@ if __name__ == "__main__":
     backend, url, given = sys.argv[1:]
     loop, options = BACKENDS[backend]
     turns = anyio.run(talk, url, json.loads(given), backend=loop, backend_options=options)
-    print(json.dumps(turns))
+    finish(turns)

@@ -15,7 +15,7 @@ from tests.speech.flite import need, wrong_words
 
 pytestmark = pytest.mark.timeout(6 * PATIENCE)
 
-QUESTIONS = ("My name is Peter.", "What is my name?", "Tell me a joke.")
+QUESTIONS = ("My name is Peter.", "What is my name?")
 
 
 def test_a_spoken_conversation(server: str, backend: str, record_property: object) -> None:
