@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +27,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-@pytest.fixture(scope="session")
-def gateway() -> Iterator[dict[str, str]]:
+# A busy machine makes no test fail: time is never what is judged.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+@contextmanager
+def own_gateway() -> Iterator[dict[str, str]]:
     """A gateway in a process of its own, and the environment that leads to it."""
     # What examples send as speech is a buzz, and how it is answered is not to depend on packages.
     command = [sys.executable, "-m", "estuary_anyio", "gateway", "--port", "0"]
@@ -41,3 +48,10 @@ def gateway() -> Iterator[dict[str, str]]:
             "ESTUARY_PLAYER_ID": "reader",
         }
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[dict[str, str]]:
+    """One for all tests that leave its characters as they are."""
+    with own_gateway() as environment:
+        yield environment

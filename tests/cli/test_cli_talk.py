@@ -165,7 +165,7 @@ def test_a_server_that_is_killed(
     gateway: Gateway, start: Start, backend: str, tmp_path: Path
 ) -> None:
     server, url = gateway(*TONES)
-    said = write_wav(tmp_path / "said.wav", UTTERANCE + silence(1.0) + UTTERANCE * 3)
+    said = write_wav(tmp_path / "said.wav", UTTERANCE + silence(1.0) + UTTERANCE * 8)
     heard = tmp_path / "heard.wav"
     args = ("--backend", backend, "--url", url, "--timeout", "5")
     process = start("talk", *args, "--input-wav", said, "--output-wav", str(heard))
