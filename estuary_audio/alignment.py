@@ -140,7 +140,10 @@ class Alignment:
             self.lead = min(LEAD, most)
         elif self.far.fresh and ready < end + self.lead:
             # A player that has stopped is no reason; one that hands over later is.
-            self._shift(most)
+            # Nor is one that was kept waiting: what was late by more has not been heard either.
+            least = most if self.delay is None else max(most, SOONEST - self.delay)
+            if least < self.lead:
+                self._shift(least)
         self.far.fresh = False
 
     def _shift(self, lead: float) -> None:
