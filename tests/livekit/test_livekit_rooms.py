@@ -10,7 +10,20 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BOTH_VERSIONS = pytest.mark.parametrize("single", [False, True], ids=["v0", "v1"])
+# For the time it takes: signalling is LiveKit's native part, which knows no difference of loops.
+_LONG = pytest.param("uvloop", False, id="uvloop-v0", marks=pytest.mark.long)
+BOTH_VERSIONS = pytest.mark.parametrize(
+    ("backend", "single"),
+    [
+        pytest.param("asyncio", False, id="asyncio-v0"),
+        pytest.param("asyncio", True, id="asyncio-v1"),
+        _LONG,
+        pytest.param("uvloop", True, id="uvloop-v1"),
+        pytest.param("trio", False, id="trio-v0"),
+        pytest.param("trio", True, id="trio-v1"),
+    ],
+    indirect=["backend"],
+)
 
 
 def _is_tone(sound: dict[str, float], frequency: float, seconds: float) -> None:
