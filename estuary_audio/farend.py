@@ -50,7 +50,7 @@ class FarEnd:
 
     def _begin(self, device_rate: int) -> None:
         self._device_rate = device_rate
-        self.clock = Clock(device_rate)
+        self.clock: Clock = Clock(device_rate)
         self._samples: Any = None
         self._base = 0  # The position of the first sample that is kept.
         self._next: float | None = None  # Where the last read ended.

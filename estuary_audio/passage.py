@@ -33,8 +33,8 @@ class Passage:
 
     def __init__(self, rate: int, delay: int, work: Callable[[bytes, float, float], bytes]) -> None:
         self.rate = rate
-        self.inner = inner_rate(rate)
-        self.clock = Clock(self.inner)
+        self.inner: int = inner_rate(rate)
+        self.clock: Clock = Clock(self.inner)
         self._delay = delay
         self._work = work
         self._size = round(FRAME * self.inner) * pcm.WIDTH

@@ -21,9 +21,9 @@ class Turn:
     __slots__ = ("ended", "kept", "request", "seconds")
 
     def __init__(self, request: int = 0) -> None:
-        self.request = request
+        self.request: int = request
         """Who waits for it to begin; 0 for nobody."""
         self.kept: deque[tuple[bytes, float]] = deque()
         """Audio that waits for the ear to open."""
-        self.seconds = 0.0
-        self.ended = False
+        self.seconds: float = 0.0
+        self.ended: bool = False

@@ -35,7 +35,7 @@ from .models.voice import (
     VoiceTimeout,
 )
 from .outbox import ROUNDING
-from .over_livekit import CLOSED_WITHIN, PUSH_TO_TALK, OverLiveKit
+from .over_livekit import CLOSED_WITHIN, PUSH_TO_TALK, OverLiveKit, Transport
 from .room import Room, Stage
 from .turns import Ear, Turn
 
@@ -125,7 +125,8 @@ class Voice(OverLiveKit):
             )
         transport = self._choose()
         self._off()  # A stop that the server has not confirmed yet.
-        self.mode, self.transport = VoiceMode(mode), transport
+        self.mode = VoiceMode(mode)
+        self.transport: Transport | None = transport
         request = self._request()
         if self._presses_in_room:
             self._sticky = True

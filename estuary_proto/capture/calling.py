@@ -26,7 +26,7 @@ class Clock:
     __slots__ = ("base",)
 
     def __init__(self) -> None:
-        self.base = 0.0
+        self.base: float = 0.0
 
     def now(self, entry: Entry) -> float:
         """When this line happened."""

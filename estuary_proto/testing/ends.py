@@ -35,7 +35,7 @@ class PairRun(User):
     """Operations of kind PAIR on both ends of a `Pair`, and the network between them."""
 
     def __init__(self, config: EstuaryConfig = CONFIG, *, seed: int = 1) -> None:
-        self.pair = Pair(config, seed=seed, start=5.0)
+        self.pair: Pair = Pair(config, seed=seed, start=5.0)
         super().__init__(self.pair.client, self.pair.now)
         self.pair.connect()
 
@@ -43,7 +43,7 @@ class PairRun(User):
         """Let it happen, and check."""
         pair = self.pair
         pair.advance(operation.after)
-        self.now = pair.now
+        self.now: float = pair.now
         try:
             self.use(operation.verb, operation.args)
         except EstuaryError as error:
@@ -115,7 +115,7 @@ class TalkRun(User):
         super().__init__(Recorder(config, self.lines.append, seed=seed), 5.0)
         self.events: list[Any] = []
         self.session: ServerSession | None = None
-        self.outsiders = Outsiders()
+        self.outsiders: Outsiders = Outsiders()
         self._server = server
         self._entropy = counting()
         self._registry = Registry(server, self._entropy)
@@ -188,7 +188,7 @@ class TalkRun(User):
             if not times or min(times) > until:
                 self.now = until
                 return
-            self.now = max(self.now, min(times))
+            self.now: float = max(self.now, min(times))
             self.core.handle_timeout(now=self.now)
             if self.session is not None:
                 self.session.handle_timeout(now=self.now)

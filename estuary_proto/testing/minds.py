@@ -50,7 +50,7 @@ class Outsiders:
     def __init__(self) -> None:
         self.asked: dict[str, list[int]] = {"AskBrain": [], "Transcribe": [], "Say": []}
         self.entering: list[Recall] = []
-        self.store = MemoryStore()
+        self.store: MemoryStore = MemoryStore()
 
     def take(self, session: ServerSession) -> list[Any]:
         """Take every command; they are returned too."""
@@ -98,7 +98,7 @@ class MindRun:
         outside: Outside | None = None,
         recalls: bool = False,
     ) -> None:
-        self.outsiders = Outsiders()
+        self.outsiders: Outsiders = Outsiders()
         self.session: ServerSession = ServerSession(
             config,
             memory=None if recalls else self.outsiders.store,
@@ -106,7 +106,7 @@ class MindRun:
             external=external,
             outside=outside,
         )
-        self.now = 1.0
+        self.now: float = 1.0
         self.log: list[Any] = []
         self._assembler = Assembler()
         self.session.start(now=self.now)

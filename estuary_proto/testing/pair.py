@@ -49,7 +49,7 @@ class Link:
     """
 
     def __init__(self, pair: Pair, number: int) -> None:
-        self.number = number
+        self.number: int = number
         self.server: Connection = Connection(
             Role.SERVER, handshake=pair.handshake, connect_within=15.0
         )

@@ -57,7 +57,7 @@ class ConnectionRun:
 
     def __init__(self, role: Role, state: State) -> None:
         self.conn: Connection = make(role) if state is State.IDLE else at(role, state)
-        self.now = 0.0
+        self.now: float = 0.0
         self.log: list[Any] = []
         self._receipts: set[int] = set()
         self._acks: set[int] = set()
@@ -269,7 +269,7 @@ class ClientRun(User):
         """Time passes to the next deadline."""
         deadline = self.core.deadline
         if deadline is not None:
-            self.now = max(self.now, deadline.at)
+            self.now: float = max(self.now, deadline.at)
             self.core.handle_timeout(now=self.now)
             after = self.core.deadline
             holds(after is None or after.at > self.now, "what was due has been done")

@@ -18,7 +18,7 @@ REFUSABLE: Final = frozenset(
 )
 """What a client may refuse its user."""
 
-NUMBERS: Final = {
+NUMBERS: Final[dict[type[Any], str]] = {
     Settled: "receipt",
     AckSettled: "receipt",
     ReplyEnded: "reply",
@@ -44,8 +44,8 @@ class User:
     """Does with a client (or a Recorder) what operations say, and notes what it was promised."""
 
     def __init__(self, core: Any, now: float) -> None:
-        self.core = core
-        self.now = now
+        self.core: Any = core
+        self.now: float = now
         self.promised: dict[type, list[int]] = {kind: [] for kind in NUMBERS}
 
     def use(self, verb: str, args: tuple[Any, ...]) -> None:
