@@ -88,7 +88,7 @@ def test_the_server_ends_it(play: Callable[..., Any]) -> None:
     assert found["removed"] == ["participant_removed", "participant_removed", refused]
 
 
-# Under load, in v0, the first sound of a room does not always come through the tests' server.
+# It fails: in v0 the first sound of this room does not come. Whose fault that is, is not known yet.
 @pytest.mark.long
 def test_a_connection_that_is_cut_comes_back(play: Callable[..., Any], own: bool) -> None:
     if not own:
