@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from estuary_proto.capture.halves import _sort_of
 from estuary_proto.room import Stage
 from tests.proto.roomer import Roomer
 
@@ -18,11 +17,6 @@ def test_left_and_muted_once() -> None:
     assert room.stage is Stage.LEAVING
     room.leave()
     assert room.stage is Stage.LEAVING
-
-
-def test_the_last_piece_is_of_another_kind() -> None:
-    piece = '42/sdk,["bot_response",{"text":"a","is_final":%s}]'
-    assert _sort_of(piece % "true") == _sort_of(piece % "false") + ", final"
 
 
 def test_muted_outside() -> None:
