@@ -43,10 +43,9 @@ class OpenMicrophone:
         """Who wants to know what the loudspeaker plays, and knows who speaks."""
         return self._air if self.handling is not EchoHandling.OFF else None
 
-    @property
-    def onset(self) -> float | None:
-        """Since when the user speaks (monotonic seconds); None while nobody does, or none knows."""
-        return None if self.handled is None else self.handled.onset
+    def over(self, began: float) -> bool:
+        """Whether the user speaks over what is heard since then (monotonic seconds)."""
+        return self.handled is not None and self.handled.over(began)
 
     def hear(self, block: AudioBlock) -> bytes:
         """What is to be sent now; may be nothing, and more the next time."""

@@ -114,6 +114,7 @@ class VoiceSession:
         self._ready: anyio.Event | None = None
         self._problem: BaseException | None = None
         self._recording = False
+        self._begun: sound.PlaybackStarted | None = None  # Of what is heard now.
 
     @property
     def client(self) -> EstuaryClient:
@@ -281,7 +282,7 @@ class VoiceSession:
     async def _send_what_is_heard(self) -> None:
         async for block in self.recorder:
             words = self._microphone.hear(block)
-            if self._microphone.onset is not None:
+            if self._begun is not None and self._microphone.over(self._begun.at):
                 self._give_way()  # First, since what is said over the character is not understood.
             await self._send(words)
 
@@ -379,8 +380,11 @@ class VoiceSession:
             pass  # The connection is away, and the server knows nothing of this message any more.
         self._told(event)
         if isinstance(event, sound.PlaybackStarted):
+            self._begun = event
             self._change(VoiceSessionState.SPEAKING)
         elif isinstance(event, (sound.PlaybackComplete, sound.PlaybackInterrupted)):
+            if self._begun is not None and self._begun.message_id == event.message_id:
+                self._begun = None
             if self.state is VoiceSessionState.SPEAKING and self.player.playing is None:
                 self._change(self._rest_state())
 

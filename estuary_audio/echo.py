@@ -104,6 +104,10 @@ class EchoCanceller:
     def _ears(self) -> tuple[SpeechDetector, ...]:
         return self._speech, self._beside
 
+    def over(self, began: float) -> bool:
+        """Whether the user speaks over what is heard since then: began after it, or goes on."""
+        return any(heard.over(began) for heard in self._ears)
+
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
         self._alignment.far.put(audio, rate, at)

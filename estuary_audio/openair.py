@@ -34,6 +34,10 @@ class OpenAir(Protocol):
         """Whether the user spoke at that time."""
         ...
 
+    def over(self, began: float) -> bool:
+        """Whether the user speaks over what is heard since then: began after it, or goes on."""
+        ...
+
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """What the loudspeaker plays, from any thread."""
         ...

@@ -64,6 +64,10 @@ LEAST = -60.0
 FAR_BELOW = 25.0
 """dB by which so little is heard that there is no such coupling."""
 
+GOES_ON = 0.25
+"""Seconds for which somebody who spoke before goes on over what begins to be heard, until they mean
+it: who has just ended is told from who has not."""
+
 PROBATION = 0.6
 """Seconds after its onset in which speech may still turn out to be echo."""
 
@@ -116,6 +120,12 @@ class SpeechDetector:
         if self.onset is not None and at >= self.onset:
             return True
         return any(begin <= at <= end for begin, end in self._said)
+
+    def over(self, began: float) -> bool:
+        """Whether somebody speaks over what is heard since then: began after it, or goes on."""
+        if self.onset is None:
+            return False
+        return self.onset >= began or self._last > began + GOES_ON
 
     @property
     def quiet(self) -> float:

@@ -60,6 +60,10 @@ class Suppressor:
         """Whether the user spoke at that time; while they speak, also later ones."""
         return self._speech.talking(at)
 
+    def over(self, began: float) -> bool:
+        """Whether the user speaks over what is heard since then: began after it, or goes on."""
+        return self._speech.over(began)
+
     def far_end(self, audio: bytes, rate: int, at: float) -> None:
         """Take what the loudspeaker plays: PCM16 mono that will be heard `at` that time."""
         self._alignment.far.put(audio, rate, at)

@@ -295,6 +295,24 @@ def test_speech_begins_goes_on_and_ends() -> None:
     assert not detector.talking(3.0)
 
 
+@pytest.mark.parametrize(("ends", "over"), [(200, False), (240, True)])
+def test_who_has_just_ended_does_not_speak_over_the_answer(ends: int, over: bool) -> None:
+    """A quick answer begins 0.1 s after the last word, or while they go on."""
+    rng = np.random.default_rng(4)
+    detector = SpeechDetector(16000, 0.0)
+    for index in range(245):
+        level = 0.1 if 100 <= index < ends else 0.0005
+        near = (level * rng.normal(size=160)).astype(np.float32)
+        detector.feed(near, np.zeros(160, np.float32), index * 0.01, None)
+        if index == 215:
+            assert not detector.over(2.1)
+    assert detector.onset is not None
+    assert detector.over(2.1) is over
+    assert detector.over(0.9)
+    detector.clear()
+    assert not detector.over(0.0)
+
+
 def test_what_turns_out_to_be_echo_was_no_speech() -> None:
     rng = np.random.default_rng(4)
     answers = iter([False] + [True] * 1000)

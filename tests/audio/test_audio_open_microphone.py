@@ -47,7 +47,7 @@ def test_what_is_taken(
     assert ours.handling is handling
     assert isinstance(ours._air, kind)
     assert (ours.handled is None) == (handling is OFF)
-    assert ours.onset is None
+    assert not ours.over(0.0)
     block = AudioBlock(bytes(640), 1.0, 16000)
     assert len(ours.hear(block) + ours.finish()) == 640
     ours.reset()

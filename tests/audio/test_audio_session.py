@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-# A tone is no speech to who handles echo, which has tests of its own: it is off here.
+
 TALK = tone(440, 1.2, 48000, 0.6) + bytes(2 * 48000)
 """Somebody says something, and is silent."""
 
@@ -84,9 +84,7 @@ async def test_who_speaks_is_heard_and_answered_aloud(
     events: list[SoundEvent] = []
     heard, voices = client.events(SttResponse), client.events(BotVoice)
     playback = client.events(PlaybackStarted, PlaybackComplete)
-    session = VoiceSession(
-        client, echo="off", on_state=states.append, on_playback_event=events.append
-    )
+    session = VoiceSession(client, on_state=states.append, on_playback_event=events.append)
     assert not session.is_started
     async with session:
         assert session.is_started
@@ -178,7 +176,7 @@ async def test_the_client_may_end_first(sound_card: Card) -> None:
 async def test_without_a_connection_nothing_is_started(sound_card: Card) -> None:
     async with serving() as server:
         client = EstuaryClient(server.config())
-        session = VoiceSession(client, echo="off")
+        session = VoiceSession(client)
         for _ in range(2):
             with pytest.raises(EstuaryError) as raised:
                 await session.start()
@@ -204,7 +202,6 @@ async def test_a_device_that_vanishes_in_a_conversation(
     heard, playback = client.events(SttResponse), client.events(PlaybackStarted, PlaybackComplete)
     session = VoiceSession(
         client,
-        echo="off",
         on_playback_event=told,
         input_device="desk",
         output_device="headset",
@@ -309,7 +306,7 @@ async def test_a_start_that_the_server_refuses_leaves_nothing_open(sound_card: C
     async with serving() as server, EstuaryClient(server.config()) as client:
         await client.connect()
         peer = await server.peer()
-        session = VoiceSession(client, echo="off")
+        session = VoiceSession(client)
 
         async def refuse() -> None:
             await peer.get(StartVoice)
@@ -332,7 +329,7 @@ async def test_a_device_that_is_not_there(sound_card: Card, which: str) -> None:
     device: dict[str, Any] = {which: "no such thing"}
     async with serving() as server, EstuaryClient(server.config()) as client:
         await client.connect()
-        session = VoiceSession(client, echo="off", **device)
+        session = VoiceSession(client, **device)
         with pytest.raises(EstuaryError, match="no such thing") as raised:
             await session.start()
         assert raised.value.code is ErrorCode.AUDIO_UNAVAILABLE
@@ -343,7 +340,7 @@ async def test_a_device_that_is_not_there(sound_card: Card, which: str) -> None:
 async def test_a_cancelled_start_leaves_nothing_open(sound_card: Card) -> None:
     async with serving() as server, EstuaryClient(server.config()) as client:
         await client.connect()
-        session = VoiceSession(client, echo="off")
+        session = VoiceSession(client)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(session.start)
             await (await server.peer()).get(StartVoice)
@@ -364,7 +361,7 @@ async def test_a_handler_that_raises_or_waits_disturbs_nobody(client: EstuaryCli
         raise ZeroDivisionError
 
     heard = client.events(SttResponse)
-    async with VoiceSession(client, echo="off", on_state=later, on_playback_event=wrong):
+    async with VoiceSession(client, on_state=later, on_playback_event=wrong):
         with playing("mic", TALK):
             assert await final(heard)
             await client.wait_for(PlaybackComplete, timeout=20)
@@ -383,7 +380,7 @@ async def test_the_microphone_is_live(sound_card: Card) -> None:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(agree)
-            session = VoiceSession(client, echo="off")
+            session = VoiceSession(client)
             await session.start()
         with playing("mic", tone(440, 3.0, 48000)):
             began = time.monotonic()
