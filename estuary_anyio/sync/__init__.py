@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .client import EstuaryClient
     from .gateway import Gateway, serve_gateway
     from .iterators import EventStream, ReplyVoice
+    from .rehearsing import ReplayServer
     from .rest import Pages, TurnStream
     from .voice_session import VoiceSession
 
@@ -28,6 +29,7 @@ _HOMES = {
     "Gateway": "gateway",
     "Pages": "rest",
     "Receipt": "answers",
+    "ReplayServer": "rehearsing",
     "Reply": "answers",
     "ReplyVoice": "iterators",
     "Script": "answers",
@@ -42,6 +44,7 @@ __all__ = [
     "Gateway",
     "Pages",
     "Receipt",
+    "ReplayServer",
     "Reply",
     "ReplyVoice",
     "Script",

@@ -1,8 +1,8 @@
 """The event loop behind a synchronous client: one for each, in a daemon thread of its own.
 
 Shared by several clients (anyio's BlockingPortalProvider), the coroutine functions and callbacks
-of one would hold up the others, and the loop would end with none of them. The thread starts with
-the first call that waits, and ends with the client.
+of one would hold up all others. The thread starts with the first call that waits, and ends with
+its client.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
-    from anyio.abc import BlockingPortal, TaskStatus
+    from anyio.abc import TaskStatus
+    from anyio.from_thread import BlockingPortal
 
 logger: logging.Logger = logging.getLogger("estuary_anyio")
 
@@ -131,9 +132,10 @@ class Loop:
         self, portal: BlockingPortal, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> Future[Any]:
         try:
-            return portal.start_task_soon(_called, function, args)
+            future: Future[Any] = portal.start_task_soon(_called, function, args)
         except RuntimeError as error:  # anyio's, for a portal that has been stopped.
             raise LocalProtocolError("the client is ending") from error
+        return future
 
     # --- what lives in it ------------------------------------------------------------------
 

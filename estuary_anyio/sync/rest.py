@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from estuary_proto.rest.paging import HasId
+from estuary_proto.rest.turns import TurnEvent
 
 from ..rest import characters, generate, memory, pages, players, shares, turns
 from .iterators import Iterating, Leavable
@@ -24,7 +25,7 @@ class Pages(Iterating[H], of=pages.Pages):
     """
 
 
-class TurnStream(Leavable["TurnEvent"], of=turns.TurnStream):
+class TurnStream(Leavable[TurnEvent], of=turns.TurnStream):
     """A turn as it is spoken: `for event in client.turn("Hi", stream=True)`.
 
     Gives TurnText for each piece, ApiEndpointResult for what a tool found, UnknownEvent for what a

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from estuary_proto.rest.paging import HasId
 
     from .answers import Receipt, Reply, Script
-    from .iterators import Iterating, Pages, ReplyVoice
+    from .iterators import Iterating, ReplyVoice
     from .loop import Loop
+    from .rest import Pages
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,35 +75,35 @@ def handed_out(loop: Loop, thing: Any) -> Any:
     return thing if kind is None else kind(loop, thing)
 
 
-# The last overload is for all that has no twin; it is wider than those before it on purpose.
+# The last overload is for what has no twin.
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], Coroutine[Any, Any, aio.Receipt]],
 ) -> Method[P, Receipt]: ...
 @overload
 def twin(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> Method[P, R]: ...
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], aio.Receipt],
 ) -> Method[P, Receipt]: ...
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], aio.Reply],
 ) -> Method[P, Reply]: ...
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], aio.ReplyVoice],
 ) -> Method[P, ReplyVoice]: ...
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], aio.Script],
 ) -> Method[P, Script]: ...
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], aio.Pages[H]],
 ) -> Method[P, Pages[H]]: ...
 @overload
-def twin(  # type: ignore[overload-overlap]
+def twin(
     method: Callable[Concatenate[Any, P], AsyncIterator[T]],
 ) -> Method[P, Iterating[T]]: ...
 @overload
