@@ -76,7 +76,7 @@ class EstuaryClient(Resting):
         backend: str = "asyncio",
         backend_options: Mapping[str, Any] | None = None,
     ) -> None:
-        loop = Loop("an EstuaryClient", backend, backend_options)
+        loop = Loop("client", backend, backend_options)
         source = Async(
             config,
             ssl_context=ssl_context,
@@ -144,8 +144,8 @@ class EstuaryClient(Resting):
         """
         if self._loop.is_running:
             self._loop.run(self._source.disconnect)
-            if self._bare:
-                self._loop.end()
+        if self._bare:
+            self._loop.end()
 
     @property
     def async_client(self) -> Async:

@@ -84,7 +84,7 @@ def serve_gateway(
     `estuary_anyio.gateway.GatewayConfig` says what the arguments mean; `report` takes what a script
     has to say, line by line, in that thread. Clients of any kind may come, on any loop.
     """
-    loop = Loop("a gateway", backend, backend_options)
+    loop = Loop("gateway", backend, backend_options)
     serving = aio.serve_gateway(
         host, port, api_keys=api_keys, brain=brain, seed=seed, openai=openai, server=server,
         stt=stt, tts=tts, stt_endpoint=stt_endpoint, tts_endpoint=tts_endpoint, data=data,

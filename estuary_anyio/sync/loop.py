@@ -54,6 +54,8 @@ class Loop:
         self._portal: BlockingPortal | None = None
         self._thread: AbstractContextManager[BlockingPortal] | None = None
         self._ident: int | None = None
+        self._over = threading.Event()  # It has no thread, not even one that is ending.
+        self._over.set()
         self._life: Future[None] | None = None
         self._end: anyio.Event | None = None
         self.workers: Workers = Workers(self)
@@ -62,13 +64,13 @@ class Loop:
 
     @property
     def is_running(self) -> bool:
-        """True while it has a thread."""
-        return self._portal is not None
+        """True while it has a thread that is not ending."""
+        return self._thread is not None
 
     @property
     def is_living(self) -> bool:
-        """True between `begin` and `end`."""
-        return self._life is not None
+        """True between `begin` and `end`, unless it has broken down meanwhile."""
+        return self._life is not None and not self._life.done()
 
     def _start(self) -> BlockingPortal:
         with self._lock:
@@ -82,6 +84,7 @@ class Loop:
                         f"{self._backend} is not installed",
                         f"pip install 'estuary-anyio[{self._backend}]'",
                     ) from None
+                self._over.clear()
                 self._thread, self._portal = thread, portal
                 self._ident = portal.call(threading.get_ident)
                 _open.add(self)
@@ -146,10 +149,12 @@ class Loop:
             raise LocalProtocolError(
                 "this handler has disconnected and ends with that; connect from elsewhere"
             )
+        if self.is_living:
+            raise LocalProtocolError(f"this {self.owner} is in use already")
+        if not self.is_running:
+            self._over.wait()
         with self._lock:
             portal = self._start()
-            if self._thread is None:
-                raise LocalProtocolError("this client is ending: begin anew when it has ended")
             try:
                 self._life, (self._end, entered) = portal.start_task(self._live, thing)
             except BaseException:
@@ -182,6 +187,7 @@ class Loop:
             thread, self._thread = self._thread, None
             portal, end = self._portal, self._end
         if thread is None or portal is None:
+            self._over.wait()
             return
         try:
             if life is not None and end is not None:
@@ -193,6 +199,7 @@ class Loop:
             self._portal = self._ident = None
             self.workers.close()
             _open.discard(self)
+            self._over.set()
 
     def end_soon(self) -> threading.Thread:
         """`end` in a thread of its own."""
@@ -204,19 +211,20 @@ class Loop:
         try:
             self.end()
         except Exception:
-            logger.exception("%s has not ended well", self.owner)
+            logger.exception("a %s has not ended well", self.owner)
 
-    def forgotten(self) -> threading.Thread:
-        """Nobody will close it any more: warn, and end."""
-        try:
-            warnings.warn(
-                f"{self.owner} was never closed: use `with`, or `disconnect()` at its end",
-                ResourceWarning,
-                stacklevel=2,
-            )
-        finally:
-            thread = self.end_soon()
-        return thread
+    def forgotten(self) -> None:
+        """Nobody will close it any more: end, and warn."""
+        self.end_soon()
+        self.complain()
+
+    def complain(self) -> None:
+        """Warn of who did not close it."""
+        warnings.warn(
+            f"a {self.owner} was never closed: use `with`, or `disconnect()` at its end",
+            ResourceWarning,
+            stacklevel=3,
+        )
 
 
 async def _called(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
@@ -227,5 +235,8 @@ async def _called(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 @atexit.register
 def _say_goodbye() -> None:
     """Threads of a loop are daemons, so that the interpreter may exit: the last chance is here."""
-    for thread in [loop.forgotten() for loop in list(_open)]:
+    left = list(_open)
+    for thread in [loop.end_soon() for loop in left]:
         thread.join(GOODBYE)
+    for loop in left:
+        loop.complain()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -10,7 +10,7 @@ from estuary_proto.errors import WaitTimeout
 
 from ..rehearsing import ReplayServer as Async
 from .loop import Loop
-from .twin import Twin, twin
+from .twin import Twin
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from estuary_proto.capture.halves import Unlike
+    from estuary_proto.config import EstuaryConfig
 
 
 class ReplayServer(Twin[Async], of=Async):
@@ -44,7 +45,7 @@ class ReplayServer(Twin[Async], of=Async):
         backend: str = "asyncio",
         backend_options: Any = None,
     ) -> None:
-        loop = Loop("a ReplayServer", backend, backend_options)
+        loop = Loop("replay server", backend, backend_options)
         super().__init__(loop, Async(capture, speed=speed, host=host, port=port))
 
     def __enter__(self) -> Self:
@@ -69,7 +70,12 @@ class ReplayServer(Twin[Async], of=Async):
         """What clients have said otherwise than in the capture, or not at all; without secrets."""
         return self._source.unlike
 
-    config: Final = twin(Async.config)
+    def config(self, **changes: Any) -> EstuaryConfig:
+        """The configuration that the capture was made with, for a client of this server.
+
+        Of the key there is only a placeholder, which does here. `changes` win.
+        """
+        return self._source.config(**changes)
 
     def finished(self, timeout: float | None = None) -> None:
         """Wait until every connection of the capture has been played to its end.

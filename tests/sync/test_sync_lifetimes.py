@@ -217,7 +217,7 @@ def test_a_forgotten_client(estuary_config: EstuaryConfig, backend: str) -> None
     own = set(threading.enumerate()) - before
     assert own
     assert all(one.daemon for one in own)
-    with pytest.warns(ResourceWarning, match="an EstuaryClient was never closed"):
+    with pytest.warns(ResourceWarning, match="a client was never closed"):
         forgotten.clear()
     for one in own:
         one.join(10)
@@ -259,7 +259,7 @@ def test_a_program_that_forgets_it_exits(estuary_gateway: Gateway, backend: str,
     with run(held + "\nprint('the end')", estuary_gateway, backend) as process:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "the end\n")
-    assert err.count("ResourceWarning: an EstuaryClient was never closed") == 1
+    assert err.count("ResourceWarning: a client was never closed") == 1
     assert "Traceback" not in err
     assert estuary_gateway.sessions == 0
 
