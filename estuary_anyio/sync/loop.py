@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 import threading
 import warnings
 import weakref
@@ -73,6 +74,11 @@ class Loop:
         return self._life is not None and not self._life.done()
 
     def _start(self) -> BlockingPortal:
+        if self._backend == "trio" and _in_trio():  # There it refuses to wait for another thread.
+            raise LocalProtocolError(
+                f"a {self.owner} on trio cannot be waited for within trio: take "
+                'backend="asyncio" there, or what is asynchronous'
+            )
         with self._lock:
             if self._portal is None:
                 thread = start_blocking_portal(self._backend, self._options)
@@ -225,6 +231,11 @@ class Loop:
             ResourceWarning,
             stacklevel=3,
         )
+
+
+def _in_trio() -> bool:
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_run())
 
 
 async def _called(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

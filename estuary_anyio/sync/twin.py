@@ -66,7 +66,8 @@ class Twin(Generic[S]):
         self._source = source
 
     def __repr__(self) -> str:
-        return repr(self._source)
+        plain = type(self._source).__repr__ is object.__repr__
+        return object.__repr__(self) if plain else repr(self._source)
 
 
 def handed_out(loop: Loop, thing: Any) -> Any:

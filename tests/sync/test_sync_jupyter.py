@@ -79,7 +79,7 @@ def test_a_notebook(notebook: Notebook, estuary_gateway: Gateway, backend: str) 
     cell(f"client = EstuaryClient(EstuaryConfig.from_env(), backend={backend!r})")
     assert "SessionInfo(" in cell("client.connect()")
     assert "Ada" in cell("client.send_text_and_wait('my name is Ada').text")
-    assert cell("for piece in client.ask('hello'): print(piece.text, end='')").startswith("Hello")
+    assert cell("for piece in client.ask('hello'): print(piece.text, end='')").count("Ada") == 1
     cell("heard = []\n@client.on('bot_response')\ndef hear(response): heard.append(response)")
     # What comes between two cells is heard too: nothing waits for the next one.
     cell("receipt = client.send_text('hello')")
