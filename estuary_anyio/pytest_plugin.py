@@ -95,7 +95,8 @@ def estuary_gateway(request: pytest.FixtureRequest) -> Iterator[sync.Gateway]:
     from estuary_proto.gateway import ServerConfig
 
     # Tests want answers soon, and the same ones on every machine.
-    wishes = {"stt": "none", "tts": "tone", "server": ServerConfig(word_interval=0.001)}
+    wishes: dict[str, Any] = {"stt": "none", "tts": "tone"}
+    wishes["server"] = ServerConfig(word_interval=0.001)
     wishes |= _wishes(request)
     wishes.pop("config", None)
     if "brain" in wishes:

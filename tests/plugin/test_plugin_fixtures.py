@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from estuary_anyio import BotResponse, ConnectionState, EstuaryClient, ModerationWarning
+from estuary_anyio import BotResponse, Connected, ConnectionState, EstuaryClient, ModerationWarning
 from estuary_anyio import sync as plain
 from estuary_proto.gateway import Script, ServerConfig
 
@@ -62,9 +62,9 @@ def test_each_test_has_a_gateway_of_its_own(
 def test_a_connection_is_cut(
     estuary_sync_client: plain.EstuaryClient, estuary_gateway: Gateway
 ) -> None:
-    back = estuary_sync_client.events(timeout=20)
+    back = estuary_sync_client.events(Connected, timeout=20)
     estuary_gateway.drop_connections()
-    assert next(one for one in back if type(one).__name__ == "Connected")
+    assert next(back).session.player_id == estuary_sync_client.config.player_id
 
 
 # --- characters ------------------------------------------------------------------------------

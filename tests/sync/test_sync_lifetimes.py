@@ -322,3 +322,18 @@ print(client.state.name)
         out, err = process.communicate(timeout=60)
     assert (said, out) == ("interrupted True\n", "SENT\nDISCONNECTED\n")
     assert (process.returncode, err) == (0, "")
+
+
+def test_a_backend_that_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['trio'] = None\n"
+        "from estuary_anyio import EstuaryConfig\n"
+        "from estuary_anyio.sync import EstuaryClient\n"
+        "client = EstuaryClient(EstuaryConfig('http://[::1]:9', *'kcp'), backend='trio')\n"
+        "try: client.connect()\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("EstuaryError [CONFIG_INVALID] backend: trio is not installed")
+    assert done.stderr == ""
