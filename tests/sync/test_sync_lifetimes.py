@@ -23,6 +23,7 @@ from estuary_anyio import (
     LocalProtocolError,
 )
 from estuary_anyio.sync import EstuaryClient
+from estuary_anyio.sync.workers import in_order
 from estuary_proto.gateway import ServerConfig
 
 if TYPE_CHECKING:
@@ -282,6 +283,7 @@ WAITS = {
     "an event": "client.wait_for(BotResponse)",
     "events": "next(client.events(BotResponse))",
     "a reply": "client.ask('silence', timeout=None).final()",
+    "anything": "client._loop.run(anything)",
 }
 
 
@@ -294,7 +296,15 @@ def test_ctrl_c_ends_the_wait_and_nothing_else(
     estuary_gateway: Gateway, backend: str, what: str
 ) -> None:
     code = f"""
-import threading, time
+import anyio, threading, time
+taken_back = threading.Event()
+
+async def anything():
+    try:
+        await anyio.sleep_forever()
+    finally:
+        taken_back.set()
+
 main = threading.main_thread().ident
 
 def watch():
@@ -309,6 +319,7 @@ try:
     {WAITS[what]}
 except KeyboardInterrupt:
     print('interrupted', client.is_connected, flush=True)
+    assert {what != "anything"} or taken_back.wait(10)
 print(client.send_text('still here').wait().name)
 client.disconnect()
 print(client.state.name)
@@ -337,3 +348,31 @@ def test_a_backend_that_is_not_installed() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("EstuaryError [CONFIG_INVALID] backend: trio is not installed")
     assert done.stderr == ""
+
+
+def test_callbacks_in_order(caplog: pytest.LogCaptureFixture) -> None:
+    """A slow one is called once for each event, in order; one that raises is logged."""
+    told: list[int] = []
+    go, done = threading.Event(), threading.Event()
+
+    def slow(number: int) -> None:
+        assert go.wait(10)
+        if number == 1:
+            raise ValueError("wrong")
+        told.append(number)
+        if number == 3:
+            done.set()
+
+    lane = in_order(slow)
+    assert lane is not None
+    for number in range(4):
+        lane(number)
+    go.set()
+    assert done.wait(10)
+    assert told == [0, 2, 3]
+    assert "has failed with 1" in caplog.text
+
+    async def in_the_loop(number: int) -> None: ...
+
+    assert in_order(in_the_loop) is in_the_loop
+    assert in_order(None) is None
