@@ -309,8 +309,10 @@ main = threading.main_thread().ident
 
 def watch():
     # Tells when the main thread waits for its result.
-    while sys._current_frames()[main].f_code.co_name != 'wait':
-        time.sleep(0.01)
+    frame = sys._current_frames()[main]
+    while frame is None or frame.f_code.co_name != 'result':
+        frame = sys._current_frames()[main] if frame is None else frame.f_back
+        time.sleep(0.001)
     print('in the wait', flush=True)
 
 print('waiting', flush=True)
