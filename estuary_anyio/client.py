@@ -481,7 +481,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         """The time, for an input of the core; the place where misuse is noticed."""
         if self._pump is None:
             raise LocalProtocolError(
-                "this client is not running: `await client.connect()` first",
+                "this client is not running: connect() it first",
                 ErrorCode.NOT_CONNECTED,
             )
         self._check_thread()

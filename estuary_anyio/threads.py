@@ -13,6 +13,6 @@ def check_thread(owner: int | None) -> None:
     """Raise in any other thread than `owner`: nothing there would wake who waits."""
     if get_ident() != owner:
         raise LocalProtocolError(
-            "called from another thread than the event loop's; use anyio.from_thread.run "
-            "or run_sync"
+            "called from another thread than the event loop's; use anyio.from_thread.run or "
+            "run_sync, or a client of estuary_anyio.sync, which any thread may call"
         )

@@ -17,8 +17,12 @@ from tests.timeline.theatre import text_session
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+FOR_PYTEST = [code for language, code in BLOCKS if language == "python" and "_client)" in code]
+"""Those with fixtures of the plugin."""
 PROGRAMS = [
-    code for language, code in BLOCKS if language == "python" and "VoiceSession(" not in code
+    code
+    for language, code in BLOCKS
+    if language == "python" and "VoiceSession(" not in code and code not in FOR_PYTEST
 ]
 """All but those that need a sound card: tests/audio/test_audio_examples.py."""
 SHELL = [code for language, code in BLOCKS if language == "sh"]
@@ -52,6 +56,17 @@ def test_program(number: int, gateway: dict[str, str], tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert ("print(" in PROGRAMS[number]) == bool(done.stdout.strip())
+
+
+def test_tests(tmp_path: Path) -> None:
+    (code,) = FOR_PYTEST
+    (tmp_path / "test_readers.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-q"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout  # One of the three on each loop.
 
 
 @pytest.mark.parametrize("command", COMMANDS)
