@@ -30,6 +30,9 @@ PIECE: Final = b"P"
 END: Final = b"E"
 ABANDON: Final = b"X"
 
+MOST: Final = 3200
+"""Bytes at a time: pocketsphinx 5.1.1 may crash over some seconds (`cmn_live`)."""
+
 _OPEN: Final = "_default"
 _DOMAIN: Final = "domain"
 
@@ -70,8 +73,8 @@ class Ear:
             self._decoder.start_utt()
             self._open = True
         self._pcm += pcm
-        if pcm:
-            self._decoder.process_raw(pcm, False, False)
+        for begin in range(0, len(pcm), MOST):
+            self._decoder.process_raw(pcm[begin : begin + MOST], False, False)
         return self._told()[0]
 
     def end(self) -> str:
