@@ -133,14 +133,13 @@ class Sheet:
             return [self._hushed_all(one) for one in value]
         return value
 
-    def not_tried(self, stages: Iterable[str], why: str) -> None:
+    def not_tried(self, stages: Iterable[str]) -> None:
         """What makes no sense any more."""
         left = list(stages)
         for stage in left:
-            text = f"not tried: {why}"
-            self.findings.append(Finding(self._part, stage, Verdict.SKIP, text))
+            self.findings.append(Finding(self._part, stage, Verdict.SKIP, "not tried"))
         if left and not self._as_json:
-            self._lines(f"not tried, since {why}: {', '.join(left)}", "dim", first="  -     ")
+            self._lines(f"not tried: {', '.join(left)}", "dim", first="  -     ")
 
     def _show(self, found: Finding) -> None:
         style = _STYLES[found.verdict]

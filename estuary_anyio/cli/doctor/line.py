@@ -11,6 +11,7 @@ from estuary_proto.answers import Ack
 from estuary_proto.connection import Connection
 from estuary_proto.errors import RemoteProtocolError
 from estuary_proto.events import AckDue, Closed
+from estuary_proto.messages import UnknownEvent
 from estuary_proto.packing import PLAIN_EVENT
 from estuary_proto.socketio import plain_event
 from estuary_proto.states import Role, State
@@ -112,6 +113,10 @@ class Line:
     def send(self, message: Any) -> None:
         """Say something; it leaves with the next `until`."""
         self.conn.submit(message, now=anyio.current_time())
+
+    def say(self, name: str, data: Any) -> None:
+        """Send an event of any name and shape, as no message of this library is."""
+        self.send(UnknownEvent(name, (data,)))
 
     def events(self, name: str, since: int = 0) -> list[Any]:
         """The payloads of the events of this name that have come since."""

@@ -80,7 +80,7 @@ class Walk:
             except (Failed, EstuaryError) as error:
                 took = time.perf_counter() - began
                 self._tell_failure(sheet, stage, error, took)
-                sheet.not_tried(self.stages[number + 1 :], f"the {stage} failed")
+                sheet.not_tried(self.stages[number + 1 :])
                 return False
             took = time.perf_counter() - began if told.seconds is None else told.seconds
             sheet.add(
