@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from estuary_proto.errors import (
     ErrorCode,
     EstuaryError,
     LocalProtocolError,
-    concealed,
 )
 from estuary_proto.events import (
     AckSettled,
@@ -65,8 +63,7 @@ if TYPE_CHECKING:
     from estuary_proto.models.session import ConnectionState, SessionInfo
 
     from .capture import CaptureFile
-
-logger: logging.Logger = logging.getLogger("estuary_anyio")
+    from .observing.watch import Watch
 
 HANDLERS_FINISH = 2.0
 """Seconds that running handlers get when the client disconnects (API 4)."""
@@ -153,6 +150,11 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         self._crash: BaseException | None = None
         self._bare_task: Any = None
         self._thread: int | None = None
+        if config.debug:
+            from .observing.journal import Journal
+            from .observing.observation import observe
+
+            observe(self, Journal(config))
 
     # --- the life of a client --------------------------------------------------------------
 
@@ -217,8 +219,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         self._pump = Pump(
             self._core,
             backend,
-            self._tell_in_detail if self.config.debug else self._tell,
+            self._tell if self._watch is None else self._tell_watched,
             self._at_rest,
+            watch=self._watch,
             tls=self._ssl_context,
             proxy=self._proxy,
             headers=self._headers,
@@ -442,7 +445,8 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
             SendText(text, text_only), now=self._now(), timeout=timeout, concurrent=concurrent
         )
         self._replies[number] = reply
-        self._detail("asks", text)
+        if self._watch is not None:
+            self._watch.asked(number, SendText(text, text_only))
         self._settle()
         return reply
 
@@ -498,7 +502,8 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
 
     def _send(self, message: Any) -> Receipt:
         number = self._core.submit(message, now=self._now())
-        self._detail("sends", message)
+        if self._watch is not None:
+            self._watch.said(message)
         receipt = self._receipts[number] = Receipt()
         self._settle()
         return receipt
@@ -513,13 +518,17 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         if self._pump is not None:
             self._pump.spawn(lambda: self._listeners.serve(listener))
 
-    def _detail(self, what: str, thing: object) -> None:
-        """Log what only `debug` asks for (API 2); a key that a server repeats is no exception."""
-        if self.config.debug and logger.isEnabledFor(logging.DEBUG):
-            logger.debug("%s %s", what, concealed(repr(thing), self.config.api_key))
+    def _watch_by(self, watch: Watch | None) -> None:
+        """Let `watch` see what passes from now on (`estuary_anyio.observing`), or nobody."""
+        self._watch = watch
+        if self._runner is not None:
+            self._runner.watch = watch
+        if self._pump is not None:
+            self._pump.watch_by(watch, self._tell if watch is None else self._tell_watched)
 
-    def _tell_in_detail(self, event: Any) -> None:
-        self._detail("is told", event)
+    def _tell_watched(self, event: Any) -> None:
+        assert self._watch is not None
+        self._watch.told(event)
         self._tell(event)
 
     def _tell(self, event: Any) -> None:

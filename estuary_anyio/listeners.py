@@ -178,7 +178,7 @@ class Listeners:
         for listener in route:
             self._deliver(listener, event)
         if not route and name == "error":
-            logger.warning("%s", event.error)
+            logger.warning("! %s", event.error)
 
     def emit(self, name: str, *args: Any) -> None:
         """Call the handlers of one name with arguments of one's own choice."""
@@ -215,14 +215,16 @@ class Listeners:
             self._start(listener)
         # Told at the first drop and at each doubling: a report must not be a flood itself.
         if queue.dropped > before and (before == 0 or queue.dropped & (queue.dropped - 1) == 0):
-            logger.warning("a listener of %r is too slow: %d dropped", listener.name, queue.dropped)
+            logger.warning(
+                "! a listener of %r is too slow: %d dropped", listener.name, queue.dropped
+            )
             if listener.name not in ("listener_overflow", names.EVERYTHING):
                 self.tell(ListenerOverflow(listener.name, queue.dropped))
 
     def _failed(self, listener: Listener, error: Exception) -> None:
         """A handler raised: log it and tell it; the others go on."""
         what = getattr(listener.handler, "__qualname__", repr(listener.handler))
-        logger.error("the handler %s of %r raised", what, listener.name, exc_info=error)
+        logger.error("! the handler %s of %r raised", what, listener.name, exc_info=error)
         if listener.name not in ("error", names.EVERYTHING):
             text = f"the handler {what} of {listener.name!r} raised {type(error).__name__}: {error}"
             fault = EstuaryError(text, details={"event": listener.name})

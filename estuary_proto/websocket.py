@@ -270,7 +270,9 @@ class WebSocketLink:
         Raises LocalProtocolError unless the WebSocket is open.
         """
         if self._phase is not _Phase.OPEN:
-            raise LocalProtocolError("only an open WebSocket can be pinged", ErrorCode.NOT_CONNECTED)
+            raise LocalProtocolError(
+                "only an open WebSocket can be pinged", ErrorCode.NOT_CONNECTED
+            )
         self._out.append(self._ws.send(Ping()))
 
     def receive_eof(self, now: float) -> None:

@@ -70,7 +70,9 @@ TOPICS: Final = {
         "`requiredScope`, a text",
         "`requiredScopes`, a list",
     ),
-    "C15": Topic("`device_pose`", untried="it would move a world model, which this library has not"),
+    "C15": Topic(
+        "`device_pose`", untried="it would move a world model, which this library has not"
+    ),
 }
 
 

@@ -52,7 +52,9 @@ class Wanted:
     def fits(self, version: str) -> bool:
         """Whether a version is within the bounds."""
         have = _release(version)
-        return all(_holds(have, sign, _release(bound)) for sign, bound in _BOUND.findall(self.bounds))
+        return all(
+            _holds(have, sign, _release(bound)) for sign, bound in _BOUND.findall(self.bounds)
+        )
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import anyio
 
 from estuary_anyio.loopback import is_loopback
 from estuary_anyio.proxy import proxy_for
-from estuary_proto.errors import ErrorCode, EstuaryError
+from estuary_proto.errors import EstuaryError
 from estuary_proto.policy import Cause
 from estuary_proto.states import State
 
@@ -83,9 +83,7 @@ class Walk:
                 sheet.not_tried(self.stages[number + 1 :])
                 return False
             took = time.perf_counter() - began if told.seconds is None else told.seconds
-            sheet.add(
-                stage, told.verdict, told.text, mend=told.mend, seconds=took, **told.facts
-            )
+            sheet.add(stage, told.verdict, told.text, mend=told.mend, seconds=took, **told.facts)
         return True
 
     def _tell_plain(self, sheet: Sheet) -> None:
@@ -279,7 +277,6 @@ async def look(sheet: Sheet, config: EstuaryConfig, within: float) -> bool:
     try:
         walk = Walk(config, within)
     except EstuaryError as error:  # The environment names a proxy that is none.
-        assert error.code is ErrorCode.CONFIG_INVALID
         sheet.add("proxy", Verdict.FAIL, error.message, status=Exit.USAGE)
         return False
     async with AsyncExitStack() as end:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from estuary_anyio.dial import default_context, explain
@@ -23,6 +22,8 @@ from estuary_anyio.proxy import Tunnel
 from .findings import Verdict, duration
 
 if TYPE_CHECKING:
+    from anyio.abc import ByteStream
+
     from estuary_anyio.proxy import Proxy
 
 SHOWN: Final = 3
