@@ -76,33 +76,45 @@ class Hooks(Protocol):
     and told nothing more. No secret is in what is told; texts of the conversation are.
     """
 
+    # A protocol's empty body is abstract to type checkers: hence each `return`.
+
     def attempt_began(self, attempt: Attempt) -> None:
         """The client dials."""
+        return
 
     def attempt_ended(self, attempt: Attempt) -> None:
         """That came to an end."""
+        return
 
     def turn_began(self, turn: Turn) -> None:
         """Something was said to the character."""
+        return
 
     def turn_ended(self, turn: Turn) -> None:
         """Nothing more comes of it. That a voice is over is known by its end, by the next turn, or
         by the end of the session, so this may come later than `turn.ended`."""
+        return
 
     def call_began(self, call: RestCall) -> None:
         """A REST call begins."""
+        return
 
     def call_ended(self, call: RestCall) -> None:
         """It is answered, or has failed."""
+        return
 
     def told(self, event: Any) -> None:
         """An event, before the listeners get it: those of `client.on`, and a few of replies."""
+        return
 
     def said(self, message: Any) -> None:
         """A message was accepted for sending (audio is not told)."""
+        return
 
     def moved(self, received: int, sent: int) -> None:
         """So many bytes passed the socket, TLS not counted; of connections made meanwhile."""
+        return
 
     def beat(self) -> None:
         """The server's ping came, and is answered; of connections made meanwhile."""
+        return

@@ -264,7 +264,7 @@ def _mend_of_tls(error: ssl.SSLError, host: str) -> str:
 
 def _certificate(stream: TLSStream) -> Found:
     shown = stream.extra(TLSAttribute.ssl_object)
-    certificate: dict[str, Any] = stream.extra(TLSAttribute.peer_certificate) or {}
+    certificate: dict[str, Any] = shown.getpeercert() or {}
     version = shown.version() or "TLS"
     names = [str(value) for _, value in certificate.get("subjectAltName", ())]
     until = ssl.cert_time_to_seconds(certificate["notAfter"])
