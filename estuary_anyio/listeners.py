@@ -19,6 +19,7 @@ from estuary_proto.events import Fault, ListenerOverflow
 
 from . import names
 from .bounded import BoundedQueue
+from .hushing import hushed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -178,7 +179,7 @@ class Listeners:
         for listener in route:
             self._deliver(listener, event)
         if not route and name == "error":
-            logger.warning("! %s", event.error)
+            logger.warning("! %s", hushed(str(event.error)))
 
     def emit(self, name: str, *args: Any) -> None:
         """Call the handlers of one name with arguments of one's own choice."""

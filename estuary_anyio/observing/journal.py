@@ -12,12 +12,12 @@ The warnings and errors of the logger `estuary_anyio` begin with `!` too, also w
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from estuary_proto import events as core
 from estuary_proto.errors import concealed
 
+from ..hushing import hushed
 from .hooks import Hooks
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from .hooks import Attempt, RestCall
 
 logger: logging.Logger = logging.getLogger("estuary_anyio")
-
-_TOKEN: Final = re.compile(r"\b((?:est|sst|ect)_)[\w-]{4,}")
-"""What every key and token of this protocol looks like (PROTOCOL 1.2)."""
 
 _FAULTS: Final = (core.Fault, core.ConnectFailed, core.AudioDropped, core.ListenerOverflow)
 _DULL: Final = (core.ReplyPart, core.Writable, core.AckSettled, core.AudioReceived)
@@ -43,7 +40,7 @@ class Journal(Hooks):
 
     def _line(self, mark: str, shown: object) -> None:
         if logger.isEnabledFor(logging.DEBUG):
-            text = _TOKEN.sub(r"\1***", concealed(str(shown), self._key))
+            text = hushed(concealed(str(shown), self._key))
             logger.debug("%s %s", mark, text)
 
     def told(self, event: Any) -> None:

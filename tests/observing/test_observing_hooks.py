@@ -16,11 +16,12 @@ from estuary_anyio import (
     EstuaryClient,
     EstuaryConfig,
     EstuaryError,
+    MotiveUpdated,
     RestError,
-    SendText,
 )
 from estuary_anyio.gateway import serve_gateway
 from estuary_anyio.observing import Hooks, observe
+from estuary_proto import SendText
 from estuary_proto.gateway import ServerConfig
 from tests.anyio.server import KEY, Peer, after, serving
 
@@ -62,7 +63,7 @@ async def test_a_session_with_the_gateway() -> None:
     assert spoken.began < spoken.first_sound <= spoken.ended
     assert (written.outcome, written.first_sound) == ("final", None)
     assert [call.route.rpartition("/")[2] for call in notes.calls] == [
-        "stats", "{characterId}", "turn",
+        "stats", "{character_id}", "turn",
     ]  # fmt: skip
     assert [call.status for call in notes.calls] == [None, 404, None]
     assert all(call.ended is not None for call in notes.calls)
@@ -81,7 +82,7 @@ async def test_bytes_are_those_of_the_socket() -> None:
             await client.connect()
             peer = await server.peer()
             before = notes.received, notes.sent
-            await after(client, Any, lambda: peer.emit("motive_updated", motive="x" * 50))  # type: ignore[arg-type]
+            await after(client, MotiveUpdated, lambda: peer.emit("motive_updated", motive="x" * 50))
             frame = len('42/sdk,["motive_updated", {"motive": ""}]') + 50 + 2
             assert notes.received - before[0] == frame
             await client.send_text("0123456789")

@@ -57,7 +57,7 @@ async def test_an_answer_and_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     assert any(line.startswith("< BotResponse(") for line in lines)
     assert any(line.startswith("> GET /api/v1/") for line in lines)
     assert any(line.startswith("< GET /api/v1/") for line in lines)
-    assert any(line.startswith("! GET /api/v1/characters/{characterId}: ") for line in lines)
+    assert any(line.startswith("! GET /api/v1/characters/{character_id}: ") for line in lines)
     assert any(line.startswith("= ReplyEnded(") for line in lines)
 
 

@@ -199,6 +199,7 @@ async def test_what_was_dropped() -> None:
             client.once("audio_dropped", lambda _: dropped.set())
             await client.start_voice(VoiceMode.PUSH_TO_TALK)
             await client.send_audio(bytes(16000))
+            await client.stop_voice()
             with anyio.fail_after(10):
                 await dropped.wait()
             hold.set()

@@ -23,6 +23,8 @@ WIDEST: Final = 100
 """Columns that are used of a wide terminal."""
 _STAGE: Final = 14
 _INDENT: Final = 2 + 6 + _STAGE
+_TIED: Final = "\u00a0"
+"""A blank at which no line is broken; it is not shown."""
 
 
 class Verdict(StrEnum):
@@ -145,9 +147,11 @@ class Sheet:
         style = _STYLES[found.verdict]
         mark = "-" if found.verdict is Verdict.SKIP else found.verdict.value
         took = "" if found.seconds is None else f" ({duration(found.seconds)})"
+        took = took[:1] + took[1:].replace(" ", _TIED)
         head = Text.assemble("  ", (f"{mark:<6}", style), f"{found.stage:<{_STAGE}}")
         quiet = "dim" if found.verdict is Verdict.SKIP else ""
         lines = wrap(found.text + took, self._room, break_on_hyphens=False) or [""]
+        lines = [line.replace(_TIED, " ") for line in lines]
         self._print(head + Text(lines[0], quiet))
         for line in lines[1:]:
             self._print(Text(" " * _INDENT + line, quiet))

@@ -104,7 +104,7 @@ async def connect(
     addresses: list[str], port: int, within: float, what: str
 ) -> tuple[Found, ByteStream]:
     """A connection to the first of the addresses that takes one; all are tried. Raises Failed."""
-    tries = [_Try(address, port) for address in addresses]
+    tries = [_Try(address, port, what) for address in addresses]
     async with anyio.create_task_group() as tasks:
         for one in tries:
             tasks.start_soon(one.run, within)
@@ -132,7 +132,8 @@ async def connect(
 class _Try:
     """One address."""
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, what: str) -> None:
+        self._who = "the proxy " if "proxy" in what else ""
         self.address = address
         self.port = port
         self.stream: ByteStream | None = None
@@ -154,8 +155,8 @@ class _Try:
         if self.error is None:
             return duration(self.seconds)
         if isinstance(self.error, TimeoutError):
-            return f"{where(self.address, self.port)} does not answer"
-        return explain(self.error, self.address, self.port).message
+            return f"{self._who}{where(self.address, self.port)} does not answer"
+        return explain(self.error, self.address, self.port, self._who).message
 
 
 def _cause(error: BaseException) -> BaseException:
