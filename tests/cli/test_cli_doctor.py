@@ -378,12 +378,15 @@ def test_a_key_from_a_file(gateway: Gateway, examined: Any, tmp_path: Path) -> N
     [
         (("--url", "https://there.example"), "api_key: there is none"),
         (("--url", "ftp://there.example"), "server_url"),
+        (("--url", f"https://me:{KEY}@there.example"), "user name or password"),
+        (("--url", f"https://there.example/?key={KEY}"), "a query"),
     ],
 )
-def test_settings(examined: Any, args: tuple[str, ...], says: str) -> None:
+def test_settings(ended: Ended, examined: Any, args: tuple[str, ...], says: str) -> None:
     status, found = examined(*args)
     assert status == 2
     assert says in found["settings"]["text"]
+    assert KEY not in ended("doctor", *args)[1]
 
 
 @pytest.mark.parametrize("args", [("--timeout", "0"), ("more",), ("--backend", "gevent")])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from estuary_proto.errors import EstuaryError
 
@@ -46,9 +49,6 @@ def doctor(place: Place, backend: str, wishes: Wishes, as_json: bool) -> int:
 
 def _proxies() -> list[str]:
     """Passwords of proxies, as the environment names them."""
-    import os
-    from urllib.parse import unquote, urlsplit
-
     found = []
     for name, value in os.environ.items():
         if name.lower().endswith("_proxy"):
@@ -61,10 +61,15 @@ def _proxies() -> list[str]:
     return found
 
 
+def _shown(url: str | None) -> str:
+    """A URL without what may be a secret: a name, a password, a query."""
+    return re.sub(r"//[^/]*@", "//***@", re.split("[?#]", url or "")[0])
+
+
 async def _examine(sheet: Sheet, place: Place, wishes: Wishes) -> int:
     installed.look(sheet)
     sounding.look(sheet, needed=wishes.sound)
-    sheet.begin("network", place.url or "the gateway inside this program")
+    sheet.begin("network", _shown(place.url) or "the gateway inside this program")
     if place.embedded and not is_there("hypercorn"):
         sheet.add(
             "server",
@@ -85,4 +90,4 @@ async def _examine(sheet: Sheet, place: Place, wishes: Wishes) -> int:
                 await probe(sheet, config, wishes.within)
     except EstuaryError as error:
         sheet.add("settings", Verdict.FAIL, error.message, status=Exit.USAGE)
-    return sheet.end(server=place.url or "embedded")
+    return sheet.end(server=_shown(place.url) or "embedded")

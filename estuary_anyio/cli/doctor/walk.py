@@ -41,8 +41,12 @@ async def open_line(
 ) -> Line:
     """A session, where the way is known to be good. Raises Failed, EstuaryError."""
     walk = Walk(config, within)
-    for stage in walk.stages[: walk.stages.index("round trip")]:
-        await walk.step(stage, auth)
+    try:
+        for stage in walk.stages[: walk.stages.index("round trip")]:
+            await walk.step(stage, auth)
+    except BaseException:
+        await walk.aclose()
+        raise
     assert walk.line is not None
     return walk.line
 
