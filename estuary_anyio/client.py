@@ -47,6 +47,7 @@ from .rooms import COMMANDS, Rooms, can_join
 from .seeing import Seeing
 from .speaking import Speaking
 from .threads import check_thread, get_ident
+from .watching import Watching
 
 if TYPE_CHECKING:
     import os
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from estuary_proto.models.session import ConnectionState, SessionInfo
 
     from .capture import CaptureFile
-    from .observing.watch import Watch
 
 HANDLERS_FINISH = 2.0
 """Seconds that running handlers get when the client disconnects (API 4)."""
@@ -80,7 +80,7 @@ class _Attempt:
         """True when somebody has been given its session."""
 
 
-class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
+class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -138,8 +138,8 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
             proxy=proxy,
             tape=self._capture,
         )
-        self._listeners = Listeners(self._start_listener)
-        self._rooms = Rooms(config, self._listeners.tell)
+        self._listeners = Listeners(self._start_listener, self._tell_own)
+        self._rooms = Rooms(config, self._tell_own)
         self._receipts: dict[int, Receipt] = {}
         self._replies: dict[int, Reply] = {}
         self._attempt: _Attempt | None = None
@@ -517,19 +517,6 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
     def _start_listener(self, listener: Listener) -> None:
         if self._pump is not None:
             self._pump.spawn(lambda: self._listeners.serve(listener))
-
-    def _watch_by(self, watch: Watch | None) -> None:
-        """Let `watch` see what passes from now on (`estuary_anyio.observing`), or nobody."""
-        self._watch = watch
-        if self._runner is not None:
-            self._runner.watch = watch
-        if self._pump is not None:
-            self._pump.watch_by(watch, self._tell if watch is None else self._tell_watched)
-
-    def _tell_watched(self, event: Any) -> None:
-        assert self._watch is not None
-        self._watch.told(event)
-        self._tell(event)
 
     def _tell(self, event: Any) -> None:
         """An event of the core."""

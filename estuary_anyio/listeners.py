@@ -95,10 +95,14 @@ class _Pending:
 
 
 class Listeners:
-    """All listeners of one client. `start` is told of a listener whose task should run `serve`."""
+    """All listeners of one client. `start` is told of a listener whose task should run `serve`;
+    `report` gets the events that begin here, and brings them to `tell`."""
 
-    def __init__(self, start: Callable[[Listener], None]) -> None:
+    def __init__(
+        self, start: Callable[[Listener], None], report: Callable[[Any], None] | None = None
+    ) -> None:
         self._start = start
+        self._report = report or self.tell
         self._by_name: dict[str, list[Listener]] = {}
         # Who gets an event of a name, "*" included; found once, forgotten at each change.
         self._routes: dict[str, tuple[Listener, ...]] = {}
@@ -220,7 +224,7 @@ class Listeners:
                 "! a listener of %r is too slow: %d dropped", listener.name, queue.dropped
             )
             if listener.name not in ("listener_overflow", names.EVERYTHING):
-                self.tell(ListenerOverflow(listener.name, queue.dropped))
+                self._report(ListenerOverflow(listener.name, queue.dropped))
 
     def _failed(self, listener: Listener, error: Exception) -> None:
         """A handler raised: log it and tell it; the others go on."""
@@ -230,7 +234,7 @@ class Listeners:
             text = f"the handler {what} of {listener.name!r} raised {type(error).__name__}: {error}"
             fault = EstuaryError(text, details={"event": listener.name})
             fault.__cause__ = error
-            self.tell(Fault(fault))
+            self._report(Fault(fault))
 
     # --- the task of a listener ------------------------------------------------------------
 

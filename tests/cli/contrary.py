@@ -106,16 +106,17 @@ async def rest(scope: Any, receive: Any, send: Any) -> None:
     """The one route that is asked for."""
     post = scope["method"] == "POST"
     side = SIDES.get("C10")
-    status, body = (200, {}) if side == "both" or side == ("A" if post else "B") else (405, {})
+    status = 200 if side == "both" or side == ("A" if post else "B") else 405
+    body: dict[str, Any] = {}
     if status == 200:
-        found = {"memoryId": "m", "similarity": 1.0, "content": "x"}
+        found: dict[str, Any] = {"memoryId": "m", "similarity": 1.0, "content": "x"}
         if side == "B":
             found = {"memory": {"id": "m"}, "score": 1.0, "similarityScore": 1.0}
         body = {"results": [found] if SIDES.get("has_memories") else []}
     if "C14" in SIDES:
-        lacks = {"requiredScope": "memories:read"} if SIDES["C14"] != "B" else {}
+        lacks: dict[str, Any] = {"requiredScope": "memories:read"} if SIDES["C14"] != "B" else {}
         if SIDES["C14"] != "A":
-            lacks["requiredScopes"] = ["memories:read"]  # type: ignore[assignment]
+            lacks["requiredScopes"] = ["memories:read"]
         status, body = 403, {"detail": {"code": "insufficient_scope", **lacks}}
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import platform
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,7 +61,7 @@ def test_bounds(bounds: str, version: str, fits: bool) -> None:
 def looked(
     monkeypatch: pytest.MonkeyPatch, requires: list[str], have: Mapping[str, str]
 ) -> dict[str, Finding]:
-    monkeypatch.setattr(installed.metadata, "requires", lambda _: requires)
+    monkeypatch.setattr(metadata, "requires", lambda _: requires)
     monkeypatch.setattr(installed, "version_of", have.get)
     sheet = Sheet(Screen(io.StringIO(), io.StringIO()), as_json=False)
     installed.look(sheet)
@@ -100,9 +101,9 @@ def test_what_nothing_runs_without(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_from_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(_: str) -> list[str]:
-        raise installed.metadata.PackageNotFoundError
+        raise metadata.PackageNotFoundError
 
-    monkeypatch.setattr(installed.metadata, "requires", nobody)
+    monkeypatch.setattr(metadata, "requires", nobody)
     sheet = Sheet(Screen(io.StringIO(), io.StringIO()), as_json=True)
     installed.look(sheet)
     assert [one.verdict for one in sheet.findings] == [Verdict.OK, Verdict.WARN]

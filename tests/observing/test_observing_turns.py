@@ -52,6 +52,10 @@ class Table:
             self.turns.told(event, self.now)
 
 
+def vars_of(turn: Turn) -> tuple[str | None, float | None]:
+    return turn.message_id, turn.first_token
+
+
 def piece(ident: str, text: str = "x", *, final: bool = False, **more: Any) -> BotResponse:
     return BotResponse(text=text, is_final=final, message_id=ident, **more)
 
@@ -153,7 +157,7 @@ def test_the_core_knows_better_whose_message_it_is() -> None:
     table.told(piece("m"))
     assert plain.message_id == "m"
     table.told(ReplyStarted(1, "m"), ReplyPart(1, TextPiece("x")), ReplyEnded(1, ReplyEnd.FINAL))
-    assert (plain.message_id, plain.first_token, asked.message_id) == (None, None, "m")
+    assert (vars_of(plain), asked.message_id) == ((None, None), "m")
     table.told(piece("n", final=True), Disconnected("network"))
     assert table.ended == [asked, plain]
 
