@@ -126,7 +126,7 @@ class _LineFile:
                     # A full disk must not take the conversation with it.
                     self._broken = True
                     logger.error(
-                        "the capture %s ends here: %s", self._path, error.strerror or error
+                        "! the capture %s ends here: %s", self._path, error.strerror or error
                     )
             del lines[:count]
             if lines:
@@ -150,7 +150,7 @@ class _LineFile:
                 file.close()
             except OSError as error:
                 self._broken = True
-                logger.error("the capture %s is cut: %s", self._path, error.strerror or error)
+                logger.error("! the capture %s is cut: %s", self._path, error.strerror or error)
 
 
 class _Flusher:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from estuary_proto.errors import (
     ErrorCode,
     EstuaryError,
     LocalProtocolError,
-    concealed,
 )
 from estuary_proto.events import (
     AckSettled,
@@ -49,6 +47,7 @@ from .rooms import COMMANDS, Rooms, can_join
 from .seeing import Seeing
 from .speaking import Speaking
 from .threads import check_thread, get_ident
+from .watching import Watching
 
 if TYPE_CHECKING:
     import os
@@ -66,8 +65,6 @@ if TYPE_CHECKING:
 
     from .capture import CaptureFile
 
-logger: logging.Logger = logging.getLogger("estuary_anyio")
-
 HANDLERS_FINISH = 2.0
 """Seconds that running handlers get when the client disconnects (API 4)."""
 
@@ -83,7 +80,7 @@ class _Attempt:
         """True when somebody has been given its session."""
 
 
-class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
+class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -141,8 +138,8 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
             proxy=proxy,
             tape=self._capture,
         )
-        self._listeners = Listeners(self._start_listener)
-        self._rooms = Rooms(config, self._listeners.tell)
+        self._listeners = Listeners(self._start_listener, self._tell_own)
+        self._rooms = Rooms(config, self._tell_own)
         self._receipts: dict[int, Receipt] = {}
         self._replies: dict[int, Reply] = {}
         self._attempt: _Attempt | None = None
@@ -153,6 +150,11 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         self._crash: BaseException | None = None
         self._bare_task: Any = None
         self._thread: int | None = None
+        if config.debug:
+            from .observing.journal import Journal
+            from .observing.observation import observe
+
+            observe(self, Journal(config))
 
     # --- the life of a client --------------------------------------------------------------
 
@@ -217,8 +219,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
         self._pump = Pump(
             self._core,
             backend,
-            self._tell_in_detail if self.config.debug else self._tell,
+            self._tell if self._watch is None else self._tell_watched,
             self._at_rest,
+            watch=self._watch,
             tls=self._ssl_context,
             proxy=self._proxy,
             headers=self._headers,
@@ -442,7 +445,8 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
             SendText(text, text_only), now=self._now(), timeout=timeout, concurrent=concurrent
         )
         self._replies[number] = reply
-        self._detail("asks", text)
+        if self._watch is not None:
+            self._watch.asked(number, SendText(text, text_only))
         self._settle()
         return reply
 
@@ -498,7 +502,8 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
 
     def _send(self, message: Any) -> Receipt:
         number = self._core.submit(message, now=self._now())
-        self._detail("sends", message)
+        if self._watch is not None:
+            self._watch.said(message)
         receipt = self._receipts[number] = Receipt()
         self._settle()
         return receipt
@@ -512,15 +517,6 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting):
     def _start_listener(self, listener: Listener) -> None:
         if self._pump is not None:
             self._pump.spawn(lambda: self._listeners.serve(listener))
-
-    def _detail(self, what: str, thing: object) -> None:
-        """Log what only `debug` asks for (API 2); a key that a server repeats is no exception."""
-        if self.config.debug and logger.isEnabledFor(logging.DEBUG):
-            logger.debug("%s %s", what, concealed(repr(thing), self.config.api_key))
-
-    def _tell_in_detail(self, event: Any) -> None:
-        self._detail("is told", event)
-        self._tell(event)
 
     def _tell(self, event: Any) -> None:
         """An event of the core."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from estuary_proto.client import Client
     from estuary_proto.config import EstuaryConfig
 
+    from .observing.watch import Watch
     from .pump import Pump
     from .receipt import Receipt
 
@@ -20,6 +21,8 @@ class Driving:
     """The configuration, as it was given."""
     _core: Client | Recorder
     _pump: Pump | None
+    _watch: Watch | None = None
+    """Who observes it, if anybody does."""
 
     if TYPE_CHECKING:
 

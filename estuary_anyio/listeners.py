@@ -19,6 +19,7 @@ from estuary_proto.events import Fault, ListenerOverflow
 
 from . import names
 from .bounded import BoundedQueue
+from .hushing import hushed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,10 +95,14 @@ class _Pending:
 
 
 class Listeners:
-    """All listeners of one client. `start` is told of a listener whose task should run `serve`."""
+    """All listeners of one client. `start` is told of a listener whose task should run `serve`;
+    `report` gets the events that begin here, and brings them to `tell`."""
 
-    def __init__(self, start: Callable[[Listener], None]) -> None:
+    def __init__(
+        self, start: Callable[[Listener], None], report: Callable[[Any], None] | None = None
+    ) -> None:
         self._start = start
+        self._report = report or self.tell
         self._by_name: dict[str, list[Listener]] = {}
         # Who gets an event of a name, "*" included; found once, forgotten at each change.
         self._routes: dict[str, tuple[Listener, ...]] = {}
@@ -178,7 +183,7 @@ class Listeners:
         for listener in route:
             self._deliver(listener, event)
         if not route and name == "error":
-            logger.warning("%s", event.error)
+            logger.warning("! %s", hushed(str(event.error)))
 
     def emit(self, name: str, *args: Any) -> None:
         """Call the handlers of one name with arguments of one's own choice."""
@@ -215,19 +220,21 @@ class Listeners:
             self._start(listener)
         # Told at the first drop and at each doubling: a report must not be a flood itself.
         if queue.dropped > before and (before == 0 or queue.dropped & (queue.dropped - 1) == 0):
-            logger.warning("a listener of %r is too slow: %d dropped", listener.name, queue.dropped)
+            logger.warning(
+                "! a listener of %r is too slow: %d dropped", listener.name, queue.dropped
+            )
             if listener.name not in ("listener_overflow", names.EVERYTHING):
-                self.tell(ListenerOverflow(listener.name, queue.dropped))
+                self._report(ListenerOverflow(listener.name, queue.dropped))
 
     def _failed(self, listener: Listener, error: Exception) -> None:
         """A handler raised: log it and tell it; the others go on."""
         what = getattr(listener.handler, "__qualname__", repr(listener.handler))
-        logger.error("the handler %s of %r raised", what, listener.name, exc_info=error)
+        logger.error("! the handler %s of %r raised", what, listener.name, exc_info=error)
         if listener.name not in ("error", names.EVERYTHING):
             text = f"the handler {what} of {listener.name!r} raised {type(error).__name__}: {error}"
             fault = EstuaryError(text, details={"event": listener.name})
             fault.__cause__ = error
-            self.tell(Fault(fault))
+            self._report(Fault(fault))
 
     # --- the task of a listener ------------------------------------------------------------
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from estuary_proto.client import Client
 
     from .backends import Backend, Transport
+    from .observing.watch import Watch
 
 logger: logging.Logger = logging.getLogger("estuary_anyio")
 
@@ -50,6 +51,7 @@ class Pump:
         tell: Callable[[Any], None],
         rested: Callable[[], None],
         *,
+        watch: Watch | None,
         tls: ssl.SSLContext | None,
         proxy: str | None,
         headers: Sequence[tuple[str, str]],
@@ -60,6 +62,7 @@ class Pump:
         self._backend = backend
         self._tell = tell
         self._rested = rested
+        self._watch = watch
         self._tls = tls
         self._proxy = proxy
         self._headers = headers
@@ -181,10 +184,16 @@ class Pump:
     def _obey(self, command: Any) -> None:
         if isinstance(command, Dial):
             self._busy = True
+            if self._watch is not None:
+                self._watch.dialled(command)
             life = self._lives[command.link] = _Life(self, command)
             self.spawn(life.run)
         elif command.link in self._lives:
             self._lives[command.link].drop()
+
+    def watch_by(self, watch: Watch | None, tell: Callable[[Any], None]) -> None:
+        """Somebody begins to observe, or ends it: `tell` is given every event from now on."""
+        self._watch, self._tell = watch, tell
 
     def pulled(self) -> None:
         """Frames were pulled, upon which the core may have something to tell."""
@@ -201,20 +210,29 @@ class Pump:
 
     async def open(self, dial: Dial) -> Transport:
         """The transport that `dial` asks for."""
-        return await open_transport(self._backend, dial, self._tls, self._proxy)
+        try:
+            return await open_transport(self._backend, dial, self._tls, self._proxy)
+        except EstuaryError as error:
+            if self._watch is not None:
+                self._watch.failed(error)
+            raise
 
     def link(self, dial: Dial) -> WebSocketLink:
         """The WebSocket of one link, around the core."""
         standard = dial.port == (443 if dial.secure else 80)
         host = f"[{dial.host}]" if ":" in dial.host else dial.host
-        return WebSocketLink(
-            self.core.life(dial.link),
-            host=host if standard else f"{host}:{dial.port}",
-            target=dial.target,
-            headers=self._headers,
-            max_message_size=self._max_message_size,
-            entropy=urandom,
-        )
+        settings: dict[str, Any] = {
+            "host": host if standard else f"{host}:{dial.port}",
+            "target": dial.target,
+            "headers": self._headers,
+            "max_message_size": self._max_message_size,
+            "entropy": urandom,
+        }
+        if self._watch is None:
+            return WebSocketLink(self.core.life(dial.link), **settings)
+        from .observing.wire import watched_link
+
+        return watched_link(self._watch, self.core, dial.link, **settings)
 
     def forget(self, link: int) -> None:
         """A life is over."""
@@ -263,7 +281,7 @@ class _Life:
         try:
             await transport.run(self)
         except OSError as error:
-            logger.debug("link %d broke: %s", self._dial.link, error)
+            logger.debug("! link %d broke: %s", self._dial.link, error)
         link.receive_eof(now=pump.clock())
         pump.settle()
 

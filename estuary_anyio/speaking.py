@@ -90,7 +90,7 @@ class Speaking(Driving):
                 self._core.stop_voice(now=self._now())
                 self._settle()
             raise
-        logger.info("voice goes over %s", self.voice_transport)
+        logger.info("= voice goes over %s", self.voice_transport)
 
     async def stop_voice(self) -> None:
         """End voice behind what was said, and wait until the server has. Free when it is off."""

@@ -249,7 +249,7 @@ class VoiceSession:
 
     def _report(self, problem: Exception) -> None:
         if not isinstance(problem, EstuaryError):
-            logger.error("a voice session has failed", exc_info=problem)
+            logger.error("! a voice session has failed", exc_info=problem)
             problem = EstuaryError(f"the voice session has failed: {problem}")
         self._client._tell(Fault(problem))
 
@@ -408,7 +408,7 @@ class VoiceSession:
         try:
             result = handler(what)
         except Exception:
-            logger.exception("%r has failed with %r", handler, what)
+            logger.exception("! %r has failed with %r", handler, what)
             return
         if inspect.isawaitable(result):
             self._client._run_in_client(lambda: self._await(result, handler))
@@ -417,4 +417,4 @@ class VoiceSession:
         try:
             await result
         except Exception:
-            logger.exception("%r has failed", handler)
+            logger.exception("! %r has failed", handler)

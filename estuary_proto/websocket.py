@@ -178,6 +178,8 @@ class WebSocketLink:
         self._in = bytearray()
         self._out: list[bytes] = []
         self._pong: bytes | None = None
+        self.pongs: int = 0
+        """How many pongs have come."""
         # The message of which fragments have come: its size so far, and what they held.
         self._unfinished = False
         self._size = 0
@@ -261,6 +263,17 @@ class WebSocketLink:
             self._read_frames(now)
         if self._phase not in _READING and self._phase is not _Phase.GREETING:
             self._in.clear()
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life (RFC 6455, 5.5.2); `pongs` counts what comes of it.
+
+        Raises LocalProtocolError unless the WebSocket is open.
+        """
+        if self._phase is not _Phase.OPEN:
+            raise LocalProtocolError(
+                "only an open WebSocket can be pinged", ErrorCode.NOT_CONNECTED
+            )
+        self._out.append(self._ws.send(Ping()))
 
     def receive_eof(self, now: float) -> None:
         """The stream has ended, for whatever cause. Nothing can be written any more."""
@@ -396,6 +409,8 @@ class WebSocketLink:
             elif isinstance(event, Ping):
                 # Only the latest need be answered (RFC 6455, 5.5.3): a flood leaves one pong.
                 self._pong = bytes(event.payload)
+            elif isinstance(event, Pong):
+                self.pongs += 1
             elif isinstance(event, CloseConnection):
                 self._hear_close(event, now)
 

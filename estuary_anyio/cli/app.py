@@ -9,6 +9,7 @@ import click
 from estuary_proto.version import __version__
 
 from .commands.captures import capture, replay
+from .commands.doctoring import doctor
 from .commands.drawing import timeline
 from .commands.hardware import devices
 from .commands.knowing import memories, players
@@ -49,6 +50,6 @@ def estuary() -> None:
 
 for _command in (
     gateway, chat, demo, talk, replay, timeline, capture, memories, characters, players, generate,
-    devices,
+    devices, doctor,
 ):  # fmt: skip
     estuary.add_command(_command)

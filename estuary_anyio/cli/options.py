@@ -134,6 +134,28 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
     return placed
 
 
+def server_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Whom to call, as `place`; where nobody is named nothing need be installed, nor is it kept."""
+
+    @wraps(command)
+    def named(
+        url: str | None,
+        api_key: str | None,
+        api_key_file: Path | None,
+        character: str | None,
+        player: str | None,
+        **rest: Any,
+    ) -> int:
+        from .place import Place, keys_in
+
+        key = api_key if api_key_file is None else keys_in(api_key_file)[0]
+        return command(place=Place(url, key, character, player), **rest)
+
+    for option in reversed(_PLACE[:5]):
+        named = option(named)
+    return named
+
+
 _SPEECH = (
     click.option(
         "--stt",

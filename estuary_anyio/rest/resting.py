@@ -63,6 +63,7 @@ class Resting(Driving):
             from .runner import Runner
 
             self._runner = Runner(self.config, self._tokens, **self._rest_settings)
+            self._runner.watch = self._watch
         return self._runner
 
     def _reopen_rest(self) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from estuary_proto.rest.http import HttpRequest, HttpResponse
 
     from ..capture import CaptureFile
+    from ..observing.watch import Watch
     from ..tokens import Tokens
     from .pool import Incoming
 
@@ -100,6 +101,8 @@ class Runner:
         self._closed = False
         self._under_way: set[_Room] = set()
         self._thread: int | None = None
+        self.watch: Watch | None = None
+        """Who observes the client, if anybody does."""
 
     # --- calling -----------------------------------------------------------------------------
 
@@ -110,6 +113,14 @@ class Runner:
         subclasses, LocalProtocolError for wrong arguments, AUTH_FAILED from a token provider.
         """
         call = build(self.config.player_id)  # What is wrong with it is told before anything else.
+        if self.watch is None:
+            return await self._run(call, build, timeout)
+        with self.watch.calling(call.method, call.route):
+            return await self._run(call, build, timeout)
+
+    async def _run(
+        self, call: Call[T], build: Callable[[str], Call[T]], timeout: float | None
+    ) -> T:
         with self.within(call, timeout):
             return await self._performed(call, build)
 

@@ -53,6 +53,7 @@ class TurnStream:
         self._error: EstuaryError | None = None
         self._started = False
         self._over = False
+        self._ended: Callable[[BaseException | None], None] | None = None
 
     @property
     def text(self) -> str:
@@ -77,7 +78,8 @@ class TurnStream:
                     raise StopAsyncIteration
                 with self._runner.within(self._call, self._left()):
                     await self._step()
-        except BaseException:
+        except BaseException as error:
+            self._observed(None if isinstance(error, StopAsyncIteration) else error)
             await self.aclose()
             raise
         return self._events.popleft()
@@ -94,6 +96,10 @@ class TurnStream:
         """Send it, or read on."""
         if not self._started:
             self._started = True
+            watch = self._runner.watch
+            if watch is not None:
+                record = watch.call_began(self._call.method, self._call.route)
+                self._ended = lambda error: watch.call_ended(record, error)
             await self._begin()
             return
         assert self._incoming is not None
@@ -115,6 +121,12 @@ class TurnStream:
 
     def _end(self, error: EstuaryError | None) -> None:
         self._error, self._over = error, True
+        self._observed(error)
+
+    def _observed(self, error: BaseException | None) -> None:
+        """It is over, for whoever observes the client."""
+        if self._ended is not None:
+            self._ended(error)
 
     async def _begin(self) -> None:
         runner = self._runner
@@ -137,6 +149,7 @@ class TurnStream:
     async def aclose(self) -> None:
         """Leave the turn; the server may still go on with it."""
         self._over = True
+        self._observed(None)
         await self._leave()
 
     async def __aenter__(self) -> Self:

@@ -160,7 +160,7 @@ async def test_an_error_that_nobody_hears_is_logged(caplog: pytest.LogCaptureFix
         await (await server.peer()).emit("error", message="careful")
         await anext(faults)
         warnings = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-        assert warnings == ["[UNKNOWN] careful"]
+        assert warnings == ["! [UNKNOWN] careful"]
 
 
 async def test_what_a_plain_function_returns_is_awaited_in_order() -> None:

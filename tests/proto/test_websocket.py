@@ -457,6 +457,21 @@ def test_pings_are_answered_the_latest_only() -> None:
 # Frames out, and endings.
 
 
+@pytest.mark.parametrize("cuts", [None, []], ids=["whole", "bytewise"])
+def test_our_own_pings_and_their_answers(cuts: list[int] | None) -> None:
+    core = Core("frame")
+    link = opened(core)
+    link.ping()
+    assert link.wants_write
+    assert unmask(link.data_to_send()) == [(0x89, b""), (0x81, b"frame")]
+    assert link.pongs == 0
+    assert outcome(link, core, frame(10) + frame(10, b"x"), cuts) == ([], [], False)
+    assert link.pongs == 2
+    link.receive_eof(now=0)
+    with pytest.raises(LocalProtocolError, match="open WebSocket"):
+        link.ping()
+
+
 def test_frames_are_drawn_only_when_asked_and_batched() -> None:
     core = Core("a", b"b", "é" * 100)
     link = opened(core)

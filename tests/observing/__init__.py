@@ -1,0 +1,1 @@
+"""What observers of a client are told: hooks, the log of `debug`, OpenTelemetry."""
