@@ -30,7 +30,7 @@ async def pipe(source: ByteStream, sink: ByteStream, scope: anyio.CancelScope) -
 
 @asynccontextmanager
 async def tls_front(port: int, folder: Path) -> AsyncIterator[dict[str, str]]:
-    """The environment that leads to it: where it is, and whom to trust, for OpenSSL and for Node."""
+    """The environment that leads to it: where it is, whom to trust (OpenSSL, Node)."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

@@ -1,0 +1,53 @@
+"""Every public name of estuary_sdk, a line each: run with that package on the path."""
+
+import dataclasses
+import enum
+import inspect
+import re
+from pathlib import Path
+
+import estuary_sdk
+from estuary_sdk.rest.characters_client import CharactersClient
+from estuary_sdk.rest.generate_client import GenerateClient
+from estuary_sdk.rest.memory_client import MemoryClient
+from estuary_sdk.rest.players_client import PlayersClient
+from estuary_sdk.rest.shares_client import SharesClient
+
+REST = {
+    "memory": MemoryClient,
+    "players": PlayersClient,
+    "characters": CharactersClient,
+    "generate": GenerateClient,
+    "shares": SharesClient,
+}
+PACKAGE = Path(estuary_sdk.__file__).parent
+
+
+def members(kind: type) -> list[str]:
+    found = {name for name in dir(kind) if not name.startswith("_")}
+    if dataclasses.is_dataclass(kind):
+        found |= {field.name for field in dataclasses.fields(kind)}
+    return sorted(found)
+
+
+def main() -> None:
+    for name in estuary_sdk.__all__:
+        print(name)
+        kind = getattr(estuary_sdk, name)
+        if inspect.isclass(kind) and not issubclass(kind, enum.Enum):
+            for member in members(kind):
+                print(f"{name}.{member}")
+        elif inspect.isclass(kind):
+            for value in kind:
+                print(f"{name}.{value.name}")
+    for name, kind in REST.items():
+        for member in members(kind):
+            print(f"client.{name}.{member}")
+    # Events have no list: what the client is seen to emit.
+    told = re.findall(r'self\.emit\(\s*"(\w+)"', (PACKAGE / "client.py").read_text())
+    for event in sorted(set(told)):
+        print(f'"{event}"')
+
+
+if __name__ == "__main__":
+    main()
