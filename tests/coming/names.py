@@ -5,6 +5,7 @@ import enum
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import estuary_sdk
 from estuary_sdk.rest.characters_client import CharactersClient
@@ -33,7 +34,7 @@ def members(kind: type) -> list[str]:
 def main() -> None:
     for name in estuary_sdk.__all__:
         print(name)
-        kind = getattr(estuary_sdk, name)
+        kind: Any = getattr(estuary_sdk, name)
         if inspect.isclass(kind) and not issubclass(kind, enum.Enum):
             for member in members(kind):
                 print(f"{name}.{member}")

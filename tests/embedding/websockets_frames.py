@@ -45,7 +45,7 @@ async def talk(config: EstuaryConfig, question: str) -> None:
     async with connect(dial.url, max_size=config.max_message_size, compression=None) as socket:
         life.start(now=clock())
         while client.next_command() is None:  # Drop comes when this connection is over.
-            for frame in iter(life.next_frame, None):
+            while frame := life.next_frame():
                 if isinstance(frame, HangUp):
                     await socket.close(frame.code, frame.reason)
                 else:
@@ -57,7 +57,7 @@ async def talk(config: EstuaryConfig, question: str) -> None:
             except TimeoutError:
                 client.handle_timeout(now=clock())
             except ConnectionClosed as end:
-                life.receive_eof(now=clock(), code=end.rcvd and end.rcvd.code)
+                life.receive_eof(now=clock(), code=end.rcvd.code if end.rcvd else None)
             else:
                 life.receive(message, now=clock())
             show(client, question, clock())

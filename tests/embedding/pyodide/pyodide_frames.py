@@ -40,7 +40,8 @@ async def talk(config: EstuaryConfig, question: str) -> None:
         life.receive_eof(now=clock(), code=None if end.code == ABNORMAL else end.code)
 
     def listen(name: str, handler: Any) -> None:
-        socket.addEventListener(name, create_proxy(lambda event: (handler(event), changed.set())))
+        socket.addEventListener(name, create_proxy(handler))
+        socket.addEventListener(name, create_proxy(lambda _: changed.set()))
 
     listen("open", lambda event: life.start(now=clock()))
     listen("message", received)
@@ -62,7 +63,7 @@ async def talk(config: EstuaryConfig, question: str) -> None:
                 case ConnectFailed(error=error):
                     clearInterval(timer)
                     raise error
-        for frame in iter(life.next_frame, None):
+        while frame := life.next_frame():
             if isinstance(frame, HangUp):
                 socket.close()
             else:
