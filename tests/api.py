@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 PACKAGES = ("estuary_proto", "estuary_anyio", "estuary_audio")
 LISTING = Path(__file__).parent / "api.txt"
 SPOKEN = frozenset(
-    "__aenter__ __aexit__ __aiter__ __anext__ __await__ __enter__ __exit__ __iter__ __next__ __str__".split()
+    f"__{name}__" for name in "aenter aexit aiter anext await enter exit iter next str".split()
 )
 """Methods that a program uses without calling them by name."""
 
 
 def public() -> Iterator[tuple[str, Any]]:
-    """Every public name, with its package, and what it is; a class that has two doors comes twice."""
+    """Every public name, with its package, and what it is; what has two doors comes twice."""
     for package in PACKAGES:
         module = importlib.import_module(package)
         for name in sorted(module.__all__):
