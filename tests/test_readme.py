@@ -17,10 +17,13 @@ from tests.timeline.theatre import text_session
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+ELSEWHERE = ("VoiceSession(", "FastAPI(", "discord.Client")
+"""What needs a sound card or a server: tests/audio/test_audio_examples.py, tests/recipes."""
 PROGRAMS = [
-    code for language, code in BLOCKS if language == "python" and "VoiceSession(" not in code
+    code
+    for language, code in BLOCKS
+    if language == "python" and not any(part in code for part in ELSEWHERE)
 ]
-"""All but those that need a sound card: tests/audio/test_audio_examples.py."""
 SHELL = [code for language, code in BLOCKS if language == "sh"]
 BUG = next(code.splitlines() for code in SHELL if "capture test" in code)
 """Commands that build on each other."""
