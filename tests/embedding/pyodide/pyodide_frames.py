@@ -13,6 +13,7 @@ from estuary_proto import (
     Client,
     Connected,
     ConnectFailed,
+    Dial,
     EstuaryConfig,
     HangUp,
     ReplyEnded,
@@ -28,7 +29,8 @@ async def talk(config: EstuaryConfig, question: str) -> None:
     clock, changed = asyncio.get_running_loop().time, asyncio.Event()
     client = Client(config)
     client.connect(now=clock())
-    dial: Any = client.next_command()
+    dial = client.next_command()
+    assert isinstance(dial, Dial)
     life, socket = client.life(dial.link), WebSocket.new(dial.url)
     socket.binaryType = "arraybuffer"
 
