@@ -25,7 +25,8 @@ PACKAGE = Path(estuary_sdk.__file__).parent
 
 
 def members(kind: type) -> list[str]:
-    found = {name for name in dir(kind) if not name.startswith("_")}
+    own = set(dir(kind)) - set(dir(Exception))
+    found = {name for name in own if not name.startswith("_")}
     if dataclasses.is_dataclass(kind):
         found |= {field.name for field in dataclasses.fields(kind)}
     return sorted(found)
