@@ -36,12 +36,10 @@ def main() -> None:
     for name in estuary_sdk.__all__:
         print(name)
         kind: Any = getattr(estuary_sdk, name)
-        if inspect.isclass(kind) and not issubclass(kind, enum.Enum):
-            for member in members(kind):
+        if inspect.isclass(kind):
+            is_enum = issubclass(kind, enum.Enum)
+            for member in kind.__members__ if is_enum else members(kind):
                 print(f"{name}.{member}")
-        elif inspect.isclass(kind):
-            for value in kind:
-                print(f"{name}.{value.name}")
     for name, kind in REST.items():
         for member in members(kind):
             print(f"client.{name}.{member}")

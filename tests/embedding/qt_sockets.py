@@ -81,4 +81,4 @@ if __name__ == "__main__":
     app = QCoreApplication()
     talk = Talk(EstuaryConfig.from_env(auto_reconnect=False), sys.argv[1])
     app.exec()
-    sys.exit(talk.error and str(talk.error))
+    sys.exit(str(talk.error) if talk.error else 0)

@@ -31,6 +31,7 @@ def anyio_backend() -> str:
 
 
 def recipe(part: str) -> str:
+    code: str
     (code,) = [code for language, code in BLOCKS if language == "python" and part in code]
     return code
 
