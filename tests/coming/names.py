@@ -25,6 +25,8 @@ PACKAGE = Path(estuary_sdk.__file__).parent
 
 
 def members(kind: type) -> list[str]:
+    if issubclass(kind, enum.Enum):
+        return list(kind.__members__)
     own = set(dir(kind)) - set(dir(Exception))
     found = {name for name in own if not name.startswith("_")}
     if dataclasses.is_dataclass(kind):
@@ -37,8 +39,7 @@ def main() -> None:
         print(name)
         kind: Any = getattr(estuary_sdk, name)
         if inspect.isclass(kind):
-            is_enum = issubclass(kind, enum.Enum)
-            for member in kind.__members__ if is_enum else members(kind):
+            for member in members(kind):
                 print(f"{name}.{member}")
     for name, kind in REST.items():
         for member in members(kind):
