@@ -45,7 +45,7 @@ async def tls_front(port: int, folder: Path) -> AsyncIterator[dict[str, str]]:
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     taken = listener.extra(anyio.abc.SocketAttribute.local_port)
-    async with anyio.create_task_group() as tasks:
+    async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(TLSListener(listener, context, standard_compatible=False).serve, serve)
         yield {
             "ESTUARY_SERVER_URL": f"https://127.0.0.1:{taken}",
