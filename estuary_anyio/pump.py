@@ -219,10 +219,8 @@ class Pump:
 
     def link(self, dial: Dial) -> WebSocketLink:
         """The WebSocket of one link, around the core."""
-        standard = dial.port == (443 if dial.secure else 80)
-        host = f"[{dial.host}]" if ":" in dial.host else dial.host
         settings: dict[str, Any] = {
-            "host": host if standard else f"{host}:{dial.port}",
+            "host": dial.authority,
             "target": dial.target,
             "headers": self._headers,
             "max_message_size": self._max_message_size,

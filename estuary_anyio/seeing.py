@@ -6,6 +6,7 @@ import inspect
 import os
 from binascii import Error as NotBase64
 from binascii import a2b_base64
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import anyio
@@ -17,19 +18,17 @@ from estuary_proto.models.pcm import encode_pcm
 from .driving import Driving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from estuary_proto.models.conversation import CameraCaptureRequest
 
     from .listeners import Listeners
     from .receipt import Receipt
 
-Picture: TypeAlias = "bytes | os.PathLike[str] | tuple[str | bytes, str] | None"
+Picture: TypeAlias = bytes | os.PathLike[str] | tuple[str | bytes, str] | None
 """What a camera gives: bytes (JPEG, PNG, WebP or GIF), a file, an image with its MIME type, or
 None for no picture."""
 
-Camera: TypeAlias = "Callable[[CameraCaptureRequest], Picture | Awaitable[Picture]]"
-C = TypeVar("C", bound="Camera")
+Camera: TypeAlias = Callable[["CameraCaptureRequest"], Picture | Awaitable[Picture]]
+C = TypeVar("C", bound=Camera)
 
 _MAGIC = (
     (b"\xff\xd8\xff", 0, "image/jpeg"),

@@ -144,6 +144,18 @@ class Dial(Event):
     secure: bool
     target: str
 
+    @property
+    def authority(self) -> str:
+        """What the Host header says: host and port, the port left out where it goes without saying,
+        an IPv6 address in brackets (RFC 9110, 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The same for a WebSocket library: `ws://…` or `wss://…` (RFC 6455, 3)."""
+        return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.target}"
+
 
 @event
 class Drop(Event):

@@ -5,8 +5,6 @@ which pays in every stuck loop. An owner stops a timer before it runs the timer'
 spurious call is free.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

@@ -19,12 +19,14 @@ README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
 FOR_PYTEST = [code for language, code in BLOCKS if language == "python" and "_client)" in code]
 """Those with fixtures of the plugin."""
+ELSEWHERE = ("VoiceSession(", "FastAPI(", "discord.Client")
+"""What needs a sound card or a server: tests/audio/test_audio_examples.py, tests/recipes."""
 PROGRAMS = [
     code
     for language, code in BLOCKS
-    if language == "python" and "VoiceSession(" not in code and code not in FOR_PYTEST
+    if language == "python" and code not in FOR_PYTEST
+    if not any(part in code for part in ELSEWHERE)
 ]
-"""All but those that need a sound card: tests/audio/test_audio_examples.py."""
 SHELL = [code for language, code in BLOCKS if language == "sh"]
 BUG = next(code.splitlines() for code in SHELL if "capture test" in code)
 """Commands that build on each other."""
@@ -118,3 +120,18 @@ def test_a_bug_becomes_a_failing_test(gateway: dict[str, str], tmp_path: Path) -
 @pytest.mark.parametrize("text", [code for language, code in BLOCKS if language == "yaml"])
 def test_script(text: str) -> None:
     assert Script.read(yaml.safe_load(text), "README.md")
+
+
+def test_the_layout_is_drawn_from_the_code() -> None:
+    """Each folder of the packages is in it, and every path that the page names is there."""
+    page = README.read_text(encoding="utf-8").partition("## Working on it")[2].partition("\n## ")[0]
+    drawn = page.partition("```text")[2].partition("```")[0]
+    for package in ("estuary_proto", "estuary_audio", "estuary_anyio"):
+        part = drawn.partition(package)[2].partition("\nestuary_")[0].partition("\ntests/")[0]
+        root = README.parent / package
+        folders = {file.parent.relative_to(root).as_posix() for file in root.rglob("*.py")} - {"."}
+        assert {name.rstrip("/") for name in re.findall(r"[a-z]+/(?:[a-z]+/)?", part)} >= folders
+        for file in re.findall(r"[a-z]+\.py", part):
+            assert (root / file).is_file(), file
+    for path in re.findall(r"`((?:estuary_\w+|tests|fuzz|\.ci)/[\w/.]*)`", page):
+        assert (README.parent / path).exists(), path

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from typing import Self
 
-    Fetch = Callable[[Cursor["T"]], Awaitable[tuple[Sequence["T"], bool | None]]]
-
 T = TypeVar("T", bound=HasId)
 
 
@@ -24,7 +22,11 @@ class Pages(Generic[T]):
     the same page again.
     """
 
-    def __init__(self, fetch: Fetch[T], page_size: int) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[Cursor[T]], Awaitable[tuple[Sequence[T], bool | None]]],
+        page_size: int,
+    ) -> None:
         self._fetch = fetch
         self._cursor: Cursor[T] = Cursor(page_size)
         self._held: deque[T] = deque()

@@ -408,8 +408,8 @@ def test_no_portaudio(ended: Ended) -> None:
 
 def test_no_devices(examined: Any, environment: dict[str, str], tmp_path: Path) -> None:
     pytest.importorskip("sounddevice")
-    (tmp_path / "asound.conf").write_text("")
-    # PortAudio asks ALSA (and what it names), and there it finds nothing.
+    # PortAudio asks ALSA, which asks a sound server, which is not there.
+    (tmp_path / "asound.conf").write_text("pcm.default { type pipewire }")
     environment |= {
         "ALSA_CONFIG_PATH": str(tmp_path / "asound.conf"),
         "PULSE_SERVER": "unix:/nowhere",

@@ -1,4 +1,7 @@
-"""A conversation on asyncio's own streams, in one task."""
+"""A conversation on asyncio's own streams, in one task.
+
+Who sends more than the server may read, such as sound, writes in a task of its own.
+"""
 
 import asyncio
 import sys
@@ -38,25 +41,27 @@ async def talk(config: EstuaryConfig, question: str) -> None:
     client.connect(now=clock())
     dial = client.next_command()
     assert isinstance(dial, Dial)
-    reader, writer = await asyncio.open_connection(dial.host, dial.port)
-    host = f"{dial.host}:{dial.port}"
-    link = WebSocketLink(client.life(dial.link), host=host, target=dial.target)
+    async with asyncio.timeout(config.connect_timeout):
+        reader, writer = await asyncio.open_connection(dial.host, dial.port, ssl=dial.secure)
+    link = WebSocketLink(client.life(dial.link), host=dial.authority, target=dial.target)
     link.start(now=clock())
-    while client.next_command() is None:  # Drop comes when this connection is over.
-        while out := link.data_to_send():
-            writer.write(out)
-            await writer.drain()
-        deadline = client.deadline
-        try:
-            async with asyncio.timeout_at(deadline and deadline.at):
-                data = await reader.read(65536)
-        except TimeoutError:
-            client.handle_timeout(now=clock())
-        else:
-            link.receive_data(data, now=clock()) if data else link.receive_eof(now=clock())
-        show(client, question, clock())
-    writer.close()
-    await writer.wait_closed()
+    try:
+        while client.next_command() is None:  # Drop comes when this connection is over.
+            while out := link.data_to_send():
+                writer.write(out)
+                await writer.drain()
+            deadline = client.deadline
+            try:
+                async with asyncio.timeout_at(deadline and deadline.at):
+                    data = await reader.read(65536)
+            except TimeoutError:
+                client.handle_timeout(now=clock())
+            else:
+                link.receive_data(data, now=clock()) if data else link.receive_eof(now=clock())
+            show(client, question, clock())
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 if __name__ == "__main__":

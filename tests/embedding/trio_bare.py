@@ -40,9 +40,15 @@ async def talk(config: EstuaryConfig, question: str) -> None:
     client.connect(now=now())
     dial = client.next_command()
     assert isinstance(dial, Dial)
-    host = f"{dial.host}:{dial.port}"
-    link = WebSocketLink(client.life(dial.link), host=host, target=dial.target)
-    async with await trio.open_tcp_stream(dial.host, dial.port) as stream:
+    link = WebSocketLink(client.life(dial.link), host=dial.authority, target=dial.target)
+    where = (dial.host, dial.port)
+    stream: trio.abc.Stream
+    with trio.fail_after(config.connect_timeout):
+        if dial.secure:
+            stream = await trio.open_ssl_over_tcp_stream(*where, https_compatible=True)
+        else:
+            stream = await trio.open_tcp_stream(*where)
+    async with stream:
         link.start(now=now())
         while client.next_command() is None:  # Drop comes when this connection is over.
             while out := link.data_to_send():

@@ -53,11 +53,11 @@ def fetched(name: str, content: bytes, fetch: Callable[[Path], list[str]]) -> Pa
     return place
 
 
-def node_folder() -> Path:
-    """A folder with our scripts for Node and the packages that they need."""
+def node_folder(scripts: Path = HERE / "node") -> Path:
+    """A folder with these scripts for Node and the packages that they need."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         lacking("the system packages nodejs and npm are missing")
-    files = sorted((HERE / "node").iterdir())
+    files = sorted(file for file in scripts.iterdir() if file.is_file())
     content = b"".join(file.read_bytes() for file in files)
 
     def install(place: Path) -> list[str]:
@@ -65,7 +65,7 @@ def node_folder() -> Path:
             shutil.copy(file, place)
         return ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
 
-    return fetched("node", content, install)
+    return fetched(scripts.name, content, install)
 
 
 def sdk_folder(version: str) -> Path:

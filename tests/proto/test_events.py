@@ -17,6 +17,7 @@ from estuary_proto.errors import (
     WaitTimeout,
 )
 from estuary_proto.events import (
+    Dial,
     Disconnected,
     HangUp,
     JoinRequested,
@@ -46,6 +47,21 @@ def test_shown_by_their_parts() -> None:
 def test_credentials_do_not_show() -> None:
     wish = JoinRequested({"player_id": "p", "api_key": "est_secret"})
     assert repr(wish) == "JoinRequested(['api_key', 'player_id'])"
+
+
+@pytest.mark.parametrize(
+    ("dial", "authority", "url"),
+    [
+        (Dial(1, "host", 80, False, "/x?y"), "host", "ws://host/x?y"),
+        (Dial(1, "host", 443, True, "/x"), "host", "wss://host/x"),
+        (Dial(1, "host", 443, False, "/x"), "host:443", "ws://host:443/x"),
+        (Dial(1, "host", 80, True, "/x"), "host:80", "wss://host:80/x"),
+        (Dial(1, "::1", 4001, False, "/x"), "[::1]:4001", "ws://[::1]:4001/x"),
+        (Dial(1, "::1", 443, True, "/x"), "[::1]", "wss://[::1]/x"),
+    ],
+)
+def test_where_to_dial(dial: Dial, authority: str, url: str) -> None:
+    assert (dial.authority, dial.url) == (authority, url)
 
 
 @pytest.mark.parametrize(
