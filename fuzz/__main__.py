@@ -36,6 +36,7 @@ def main() -> int:
     plants.add_argument("target", nargs="*", help="only the bugs of these")
     plants.add_argument("--seconds", type=float, default=600.0, help="at most, for each")
     plants.add_argument("--jobs", type=int, default=1)
+    plants.add_argument("--unseen", action="store_true", help="those that no target was taught")
     return {
         "planted": _planted,
         "list": _list, "run": _run, "replay": _replay, "gather": _gather, "minimise": _minimise,
@@ -101,9 +102,11 @@ def _minimise(options: argparse.Namespace) -> int:
 
 
 def _planted(options: argparse.Namespace) -> int:
-    from .planted import table
+    from .planted import BUGS, table
+    from .unseen import UNSEEN
 
-    for line in table(options.seconds, options.jobs, options.target):
+    bugs = UNSEEN if options.unseen else BUGS
+    for line in table(options.seconds, options.jobs, options.target, bugs):
         print(line, flush=True)
     return 0
 
