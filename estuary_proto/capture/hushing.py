@@ -74,6 +74,12 @@ def _frame(value: Any) -> Any:
 _HUSHED: Final = {"audio": _audio, "frame": _frame, "got": _frame}
 
 
+def length_of(text: str) -> int:
+    """The bytes of the sound that this stands for; 0 if it stands for none."""
+    found = _STAND_IN.fullmatch(text)
+    return int(found[1]) if found else 0
+
+
 def silence(text: str) -> str:
     """A text in which silence, as base64, has taken the place of what stands for sounds."""
     return _STAND_IN.sub(lambda match: encode_pcm(bytes(int(match[1]))), text)

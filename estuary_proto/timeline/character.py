@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from ..capture.forms import brief
 from .reading import clean, rate_of
 from .shapes import Item
-from .sound import shortened
+from .sound import shortened, unheard
 
 if TYPE_CHECKING:
     from .reading import News
@@ -48,6 +49,8 @@ class Message:
     ends: float = 0.0
     chunks: int = 0
     pcm: bytearray = field(default_factory=bytearray)
+    withheld: int = 0
+    """Bytes of it that the capture has the length of alone."""
     wave: Wave | None = None
     """What `pcm` has become, once no more of it is to come."""
     rate: int = 0
@@ -80,12 +83,12 @@ class Answering:
         self._keeper = keeper
         # Those whose sound is still held.
         self._fresh: list[Message] = []
-        self._waiting: deque[tuple[str, bytes]] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[str, bytes, int]] = deque(maxlen=MAX_WAITING)
 
     def add(self, news: News) -> None:
         """Take it, if it comes from the character."""
         if news.kind == "came":
-            self._waiting.append((brief(news.audio), news.pcm))
+            self._waiting.append((_form_of(news), news.pcm, news.withheld))
         elif news.kind == "sent" and news.name == "client_interrupt":
             self._cut(news.at, news.message_id)
         elif news.kind == "event" and (take := _EVENTS.get(news.name)):
@@ -136,10 +139,11 @@ class Answering:
         self._chunk(self._turn(news.data), news)
 
     def _chunk(self, message: Message, news: News) -> None:
-        pcm, rate = self._sound_of(news.audio), news.data.get("sample_rate")
+        pcm, withheld = self._sound_of(news.audio)
+        rate = news.data.get("sample_rate")
         if not message.rate:
             message.rate = rate_of(rate, self._rate)
-        seconds = len(pcm) / 2 / message.rate
+        seconds = (len(pcm) + withheld) / 2 / message.rate
         if news.data.get("late") is True:
             message.late += seconds
             message.late_chunks += 1
@@ -152,6 +156,7 @@ class Answering:
             self._fresh.append(message)
         message.chunks += 1
         message.pcm += pcm
+        message.withheld += withheld
         message.ends = max(message.ends, news.at) + seconds
 
     def _seal(self, before: float) -> None:
@@ -161,15 +166,17 @@ class Answering:
             if message.pcm:
                 message.wave = self._keeper.wave(bytes(message.pcm), message.rate)
                 message.pcm = bytearray()
+            elif message.withheld:
+                message.wave = unheard(message.withheld, message.rate)
 
-    def _sound_of(self, shown: str) -> bytes:
-        """The audio of the frame that an event was made from."""
-        for number, (form, pcm) in enumerate(self._waiting):
-            if form == brief(shown):
+    def _sound_of(self, shown: str) -> tuple[bytes, int]:
+        """The audio of the frame that an event was made from, and how much of it was withheld."""
+        for number, (form, pcm, withheld) in enumerate(self._waiting):
+            if form in (brief(shown), shown.partition(",")[0]):
                 for _ in range(number + 1):
                     self._waiting.popleft()
-                return pcm
-        return b""
+                return pcm, withheld
+        return b"", 0
 
     def _played(self, news: News) -> None:
         message = self._message(news.message_id)
@@ -254,6 +261,8 @@ class Answering:
             wave, cut = message.wave, message.silent is not None
             received = wave.seconds if wave else 0.0
             facts = [("received", f"{received:.2f} s in {message.chunks} chunks")]
+            if message.withheld:
+                facts.append(("sound", "withheld from the capture"))
             if cut:
                 facts.append(("silenced after", f"{until - message.begun:.2f} s"))
                 wave = shortened(wave, until - message.begun) if wave else None
@@ -268,6 +277,13 @@ class Answering:
                 )
             )  # fmt: skip
         return made
+
+
+def _form_of(news: News) -> str:
+    """What the audio of a frame looks like in its event: of what was withheld, all but its hash."""
+    characters = 4 * ceil(news.withheld / 3)
+    is_long = brief("x" * characters).startswith("«")
+    return f"«{characters} characters" if is_long else brief(news.audio)
 
 
 _EVENTS = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
+from ..capture.hushing import length_of
 from ..models.pcm import decode_or_empty
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class News:
     def pcm(self) -> bytes:
         """The audio, decoded; empty if the capture has none."""
         return decode_or_empty(self.audio)
+
+    @property
+    def withheld(self) -> int:
+        """Bytes of audio that the capture has the length of, and nothing else."""
+        return length_of(self.audio)
 
 
 def news_of(entry: Entry, at: float) -> News | None:

@@ -13,7 +13,8 @@ PEAKS_PER_SECOND: Final = 50
 class Wave:
     """A sound: `seconds` of it, the loudest of every 20 ms as 0 to 255 in `peaks`.
 
-    `pcm` is PCM16 mono at `rate` Hz; empty where the capture has no audio, or too much of it.
+    `pcm` is PCM16 mono at `rate` Hz; empty where the capture has no audio, or too much of it. Of
+    audio that was withheld from the capture the length is known, and `peaks` are all 0.
     """
 
     rate: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from math import ceil
 from typing import Final
 
 from .shapes import PEAKS_PER_SECOND, Wave
@@ -40,6 +41,12 @@ class Keeper:
     def wave(self, pcm: bytes, rate: int) -> Wave:
         """A sound with its peaks."""
         return Wave(rate, len(pcm) / 2 / rate, peaks_of(pcm, rate), self.keep(pcm))
+
+
+def unheard(size: int, rate: int) -> Wave:
+    """So many bytes of sound that nobody knows: its length, and a flat line."""
+    seconds = size / 2 / rate
+    return Wave(rate, seconds, bytes(ceil(seconds * PEAKS_PER_SECOND)))
 
 
 def peaks_of(pcm: bytes, rate: int) -> bytes:

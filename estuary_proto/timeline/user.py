@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .reading import clean, fields
 from .shapes import PEAKS_PER_SECOND, Item, Wave
-from .sound import peaks_of, utterances
+from .sound import peaks_of, unheard, utterances
 
 if TYPE_CHECKING:
     from .reading import News
@@ -32,12 +32,13 @@ class Speaking:
         self._keeper = keeper
         self._open: float | None = None
         self._pcm = bytearray()
+        self._withheld = 0
         self._begun = self._last = 0.0
 
     def add(self, news: News) -> None:
         """Take it, if it is about the microphone."""
         if news.kind == "sent" and news.name == "stream_audio":
-            self._sound(news.at, news.pcm)
+            self._sound(news.at, news.pcm, news.withheld)
         elif news.kind == "input" and news.name == "release":
             self.releases.append(news.at)
         elif news.kind == "event" and news.name == "VoiceStarted":
@@ -56,16 +57,28 @@ class Speaking:
             self.items.append(Item(self._open, at, "listening", "the server listens"))
         self._open = None
 
-    def _sound(self, at: float, pcm: bytes) -> None:
-        begins = at - len(pcm) / 2 / self._rate
-        if self._pcm and (begins > self._last + JOINED or at > self._begun + LONG):
+    def _sound(self, at: float, pcm: bytes, withheld: int) -> None:
+        begins = at - (len(pcm) + withheld) / 2 / self._rate
+        runs = self._pcm or self._withheld
+        if runs and (begins > self._last + JOINED or at > self._begun + LONG):
             self._end_run()
-        if not self._pcm:
+            runs = False
+        if not runs:
             self._begun = max(begins, self._last, 0.0)
         self._pcm += pcm
+        self._withheld += withheld
         self._last = max(self._last, at)
 
     def _end_run(self) -> None:
+        if self._withheld:
+            # When somebody spoke is not known: this is all that the microphone has heard.
+            wave = unheard(self._withheld, self._rate)
+            facts = (("sound", f"{wave.seconds:.2f} s, withheld from the capture"),)
+            title = "your microphone"
+            self.items.append(
+                Item(self._begun, self._last, "microphone", title, "", facts, wave=wave)
+            )
+            self._withheld = 0
         pcm, self._pcm = bytes(self._pcm), bytearray()
         peaks = peaks_of(pcm, self._rate)
         # Sound from a file may be sent faster than it was spoken.
