@@ -180,11 +180,12 @@ class _Trio:
         app: Any, config: PlainConfig, context: Any, conn: socket.socket
     ) -> tuple[Any, Callable[[], None]]:
         import trio
-        from hypercorn.trio.tcp_server import TCPServer
+
+        from .trio_server import OneAtATime
 
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(conn))
         cut = partial(_close, stream.socket)
-        return TCPServer(app, config, context, {ABORT: cut}, stream), cut  # type: ignore[arg-type]
+        return OneAtATime(app, config, context, {ABORT: cut}, stream), cut  # type: ignore[arg-type]
 
 
 def _close(sock: Any) -> None:
