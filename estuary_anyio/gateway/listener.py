@@ -161,8 +161,9 @@ class _Trio:
 
     @staticmethod
     def context() -> Any:
-        import hypercorn.trio.tcp_server  # noqa: F401 - `server` needs it
         from hypercorn.trio.worker_context import WorkerContext
+
+        from . import trio_server  # noqa: F401 - `server` needs it
 
         return WorkerContext(None)
 

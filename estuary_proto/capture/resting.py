@@ -30,6 +30,7 @@ SECRET_HEADERS: Final = {
     "proxy-authorization": "proxy",
     "cookie": "cookie",
     "set-cookie": "cookie",
+    "idempotency-key": "idempotency_key",
 }
 """Headers whose value is a secret -> the name in its placeholder."""
 

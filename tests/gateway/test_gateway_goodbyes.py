@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from hypercorn.protocol.events import Closed, RawData
+from hypercorn.events import Closed, RawData
 from hypercorn.utils import wrap_app
 
 from estuary_anyio.gateway.listener import _Trio

@@ -24,6 +24,7 @@ def test_a_call_is_written_down_without_secrets() -> None:
         ("X-API-Key", KEY),
         ("Authorization", "Bearer ect_0123456789"),
         ("Proxy-Authorization", "Basic dXNlcjpwYXNz"),
+        ("Idempotency-Key", "once-0123456789"),
         ("Accept", "application/json"),
     )
     request = HttpRequest("POST", "/share/{token}", f"/share/{TOKEN}", headers, b'{"a":1}')
@@ -47,6 +48,7 @@ def test_a_call_is_written_down_without_secrets() -> None:
             ["X-API-Key", "«api_key»"],
             ["Authorization", "Bearer «client_token»"],
             ["Proxy-Authorization", "«proxy»"],
+            ["Idempotency-Key", "«idempotency_key»"],
             ["Accept", "application/json"],
         ],
         "body": '{"a":1}',
@@ -60,7 +62,7 @@ def test_a_call_is_written_down_without_secrets() -> None:
     assert (again["call"], gave_up["reason"]) == (2, "no «api_key» here")
     assert cut["whole"] is False
     text = "".join(lines)
-    for secret in (KEY, "3f9c", TOKEN, "ect_0123456789", "sst_0123456789", "dXNlcjpwYXNz"):
+    for secret in (KEY, "3f9c", TOKEN, "ect_0123456789", "sst_0123456789", "dXNlcjpwYXNz", "once-"):
         assert secret not in text
 
 
