@@ -154,7 +154,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
             from .observing.journal import Journal
             from .observing.observation import observe
 
-            observe(self, Journal(config))
+            observe(self, Journal(lambda: self._core.secrets))
 
     # --- the life of a client --------------------------------------------------------------
 

@@ -148,6 +148,11 @@ class Client(Speaking, Playing, Indoors, Renewing):
         """What the driver shall do next about transports, or None."""
         return self._commands.popleft() if self._commands else None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show: the key, the tokens that were given, those of rooms."""
+        return (self.config.api_key, *self._credentials.given)
+
     def next_event(self) -> Any:
         """The next event, or None. Take them all after each call."""
         return self._events.popleft() if self._events else None
@@ -366,10 +371,11 @@ class Client(Speaking, Playing, Indoors, Renewing):
         self._replies.error(error, self._now)
 
     def _conceal(self, error: EstuaryError) -> None:
-        error.conceal(self.config.api_key)
-        error.conceal(self._credentials.token)
+        for secret in self.secrets:
+            error.conceal(secret)
 
     def _on_session(self, session: SessionInfo) -> None:
+        self._credentials.note(session.livekit_token)
         self.session = session
 
     def _on_ack_due(self, due: AckDue) -> None:
@@ -383,6 +389,8 @@ class Client(Speaking, Playing, Indoors, Renewing):
         self._events.append(settled)
 
     def _on_voice(self, message: Any) -> None:
+        if type(message) is LiveKitToken:
+            self._credentials.note(message.token)
         self.voice.told(message)
 
     def _on_audio_lost(self, lost: AudioDropped) -> None:
@@ -393,7 +401,7 @@ class Client(Speaking, Playing, Indoors, Renewing):
             self._events.append(settled)
 
     def _on_ready(self, ready: Ready) -> None:
-        self.session = ready.session
+        self._on_session(ready.session)
         self._ready_at = self._now
         self._set_state(ConnectionState.CONNECTED)
         self._events.append(Connected(ready.session))

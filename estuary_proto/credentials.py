@@ -23,6 +23,8 @@ SPARE: Final = 30.0
 """Seconds before the end of a token's life in which it is not used any more."""
 RENEWED_WITHIN: Final = 15.0
 """Seconds in which a server acknowledges a renewal."""
+MAX_GIVEN: Final = 16
+"""Tokens that are kept in mind, so that a server's words do not show them."""
 PROVIDED_WITHIN: Final = 15.0
 """Seconds that a token provider may take."""
 
@@ -47,8 +49,17 @@ class Credentials:
     def __init__(self) -> None:
         self.token: str = ""
         self.player_id: str | None = None
+        self.given: dict[str, None] = {}
+        """The tokens of now and of before, and those of rooms: none of them may be shown."""
         self._until = 0.0
         self._spare = SPARE
+
+    def note(self, token: str | None) -> None:
+        """One more that may not be shown; of so many the oldest are forgotten."""
+        if token:
+            self.given[token] = None
+            if len(self.given) > MAX_GIVEN:
+                del self.given[next(iter(self.given))]
 
     def holds(self, now: float) -> bool:
         """Whether there is a token that may be used."""
@@ -75,6 +86,7 @@ class Credentials:
         if not isfinite(lifetime) or lifetime <= 0:
             raise refused("it has expired already, or says nothing of when it will")
         self.token = token
+        self.note(token)
         self.player_id = player_id
         self._until = now + lifetime
         # Of a short life a half is used.

@@ -43,9 +43,12 @@ SHORTEST_SECRET = 8
 """Characters from which on a key is looked for: a shorter one is found in any text."""
 
 
-def concealed(text: str, secret: str) -> str:
-    """`text` without a secret that it may hold."""
-    return text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
+def concealed(text: str, *secrets: str) -> str:
+    """`text` without secrets that it may hold."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text
 
 
 class EstuaryError(Exception):

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from estuary_proto import events as core
 from estuary_proto.errors import concealed
+from estuary_proto.messages import UnknownEvent
 
 from ..hushing import hushed
 from .hooks import Hooks
 
 if TYPE_CHECKING:
-    from estuary_proto.config import EstuaryConfig
+    from collections.abc import Callable
 
     from .hooks import Attempt, RestCall
 
@@ -33,14 +34,14 @@ _DULL: Final = (core.ReplyPart, core.Writable, core.AckSettled, core.AudioReceiv
 
 
 class Journal(Hooks):
-    """Writes it down, without secrets."""
+    """Writes it down, without the `secrets` of that moment."""
 
-    def __init__(self, config: EstuaryConfig) -> None:
-        self._key = config.api_key
+    def __init__(self, secrets: Callable[[], tuple[str, ...]]) -> None:
+        self._secrets = secrets
 
     def _line(self, mark: str, shown: object) -> None:
         if logger.isEnabledFor(logging.DEBUG):
-            text = hushed(concealed(str(shown), self._key))
+            text = hushed(concealed(str(shown), *self._secrets()))
             logger.debug("%s %s", mark, text)
 
     def told(self, event: Any) -> None:
@@ -50,6 +51,8 @@ class Journal(Hooks):
         elif isinstance(event, core.Settled):
             if event.outcome is core.Outcome.LOST:
                 self._line("!", repr(event))
+        elif isinstance(event, UnknownEvent):  # It may hold a secret under any name.
+            self._line("<", event.name)
         elif not isinstance(event, core.Event):
             self._line("<", repr(event))
         elif not isinstance(event, _DULL):

@@ -161,7 +161,7 @@ def _object(value: dict[Any, Any], mask: Mask, depth: int) -> dict[str, Any]:
         if type(key) is not str:
             return _pairs(value, mask, depth)
         if key in SECRET_KEYS and type(item) is str:
-            item = mask.hide(SECRET_KEYS[key], item)
+            item = mask.hide(key, item)
         made[key] = form(item, mask, depth + 1)
     return made
 

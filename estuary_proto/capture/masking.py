@@ -1,8 +1,8 @@
 """Secrets become placeholders before anything is written down (law 8).
 
 The same secret has the same placeholder throughout a capture, `«api_key»`, `«livekit_token»`,
-`«token:2»` …, so that a core fed with the placeholders gives the same placeholders back. Two ways
-lead to one:
+`«given_token:2»` …, so that a core fed with the placeholders gives the same placeholders back. Two
+ways lead to one:
 
 1. Where it stands: under a secret key of a JSON object, or in a field that a model calls secret.
 2. What it is: a secret of at least `MIN_LENGTH` characters is replaced wherever it turns up again,
@@ -39,9 +39,10 @@ SECRET_KEYS: Final = {
     "shareUrl": "share_url",
     "anchor_url": "share_url",
     "anchorUrl": "share_url",
-    "token": "token",
+    "token": "given_token",
 }
-"""Every spelling of a secret on the wire -> the name in its placeholder."""
+"""Every spelling of a secret on the wire -> the name in its placeholder. (None makes one that is
+too short for the core to keep it out of errors, as it keeps the secret.)"""
 
 _KEYS = frozenset(SECRET_KEYS)
 # A frame that was cut off may end within the secret.
@@ -76,6 +77,7 @@ class Mask:
             return value
         found = self._names.get(value)
         if found is None:
+            name = SECRET_KEYS.get(name, name)
             number = self._counts[name] = self._counts.get(name, 0) + 1
             found = f"«{name}»" if number == 1 else f"«{name}:{number}»"
             self._names[value] = found
@@ -115,13 +117,13 @@ class Mask:
 
     def _keyed(self, match: re.Match[str]) -> str:
         key, colon, raw, end = match.groups()
-        name, broken = SECRET_KEYS[key], ""
+        broken = ""
         try:
             value = loads(f'"{raw}"')
         except RemoteProtocolError:
             # An escape that JSON has not, or a line break: the frame must stay as wrong as it is.
             value, broken = raw.removeprefix(_BROKEN), _BROKEN
-        return f'"{key}"{colon}"{broken}{self.hide(name, value)}{end}'
+        return f'"{key}"{colon}"{broken}{self.hide(key, value)}{end}'
 
     def text(self, text: str) -> str:
         """Any text, the known secrets in it replaced."""

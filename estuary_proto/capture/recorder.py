@@ -156,6 +156,11 @@ class Recorder:
         """See `Client.playback`."""
         return self._client.playback
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """See `Client.secrets`."""
+        return self._client.secrets
+
     def wants_write(self, link: int) -> bool:
         """See `Client.wants_write`."""
         return self._client.wants_write(link)

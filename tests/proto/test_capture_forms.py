@@ -135,10 +135,16 @@ def test_secrets_are_nowhere() -> None:
     for secret in (*secrets, "bro\\ken", "cut-off", "bb.longer"):
         for form_of in (secret, json.dumps(secret)[1:-1], json.dumps(json.dumps(secret))):
             assert form_of not in text
-    for shown in ("«api_key»", "«livekit_token»", "«token»", "«token:2»", "«client_token»"):
+    for shown in (
+        "«api_key»",
+        "«livekit_token»",
+        "«given_token»",
+        "«given_token:2»",
+        "«client_token»",
+    ):
         assert shown in text
     # Too short to be looked for everywhere: hidden only where it stands for itself.
-    assert '"token":"«token:3»"' in text
+    assert '"token":"«given_token:3»"' in text
     assert '"tok"' in text
 
 
@@ -156,25 +162,25 @@ def test_short_and_numeric_keys_are_hidden_in_their_place_only() -> None:
 
 def test_one_secret_within_another() -> None:
     mask = Mask()
-    assert mask.hide("token", "abcdefgh") == "«token»"
-    assert mask.hide("token", "xabcdefghx") == "«token:2»"
-    assert mask.hide("api_key", "abcdefgh") == "«token»"
-    assert mask.text("1 abcdefgh 2 xabcdefghx") == "1 «token» 2 «token:2»"
+    assert mask.hide("token", "abcdefgh") == "«given_token»"
+    assert mask.hide("token", "xabcdefghx") == "«given_token:2»"
+    assert mask.hide("api_key", "abcdefgh") == "«given_token»"
+    assert mask.text("1 abcdefgh 2 xabcdefghx") == "1 «given_token» 2 «given_token:2»"
     assert mask.shows_in("abcdefgh")
     assert not mask.shows_in("abcdefg")
     assert mask.clean([{"abcdefgh": 1, "k": ["abcdefgh", None]}]) == [
-        {"«token»": 1, "k": ["«token»", None]}
+        {"«given_token»": 1, "k": ["«given_token»", None]}
     ]
-    assert mask.hide("token", "«token»") == "«token»"
+    assert mask.hide("token", "«given_token»") == "«given_token»"
 
 
 def test_a_secret_field_and_a_frame_that_was_cut_off() -> None:
     mask = Mask()
-    assert form(LiveKitToken("tok", "u", "r"), mask)["token"] == "«token»"
+    assert form(LiveKitToken("tok", "u", "r"), mask)["token"] == "«given_token»"
     assert mask.frame('{"api_key" : "cut') == '{"api_key" : "«api_key»'
     assert mask.frame('{"api_key":"cut"}') == '{"api_key":"«api_key»"}'
-    assert mask.frame('{"token":"\n"}') == '{"token":"\\x«token:2»"}'
-    assert mask.frame('{"token":"\\x«token:2»"}') == '{"token":"\\x«token:2»"}'
+    assert mask.frame('{"token":"\n"}') == '{"token":"\\x«given_token:2»"}'
+    assert mask.frame('{"token":"\\x«given_token:2»"}') == '{"token":"\\x«given_token:2»"}'
 
 
 def test_a_secret_in_the_path_or_the_clock_text() -> None:
@@ -502,7 +508,7 @@ def test_placeholders_number_on_in_a_replay() -> None:
     recorder.receive(1, '42/sdk,["livekit_token",{"token":0},{"token":"secret"}]', now=1.0)
     while recorder.next_event() is not None:
         pass
-    assert "«token:2»" in lines[-2]
+    assert "«given_token:2»" in lines[-2]
     assert replay(lines).difference is None
 
 

@@ -236,14 +236,14 @@ def test_the_client_says_it_with_the_secrets_and_ids_of_the_live_server() -> Non
 
 
 def test_ids_are_found_wherever_they_stand() -> None:
-    one = '42/sdk,["x",{"a":[{"requestId":"r1"},5],"sid":"«token»","odd_id":7,"e_id":""}]'
+    one = '42/sdk,["x",{"a":[{"requestId":"r1"},5],"sid":"«given_token»","odd_id":7,"e_id":""}]'
     other = '42/sdk,["x",{"a":[{"requestId":"r2"},5],"sid":"s","odd_id":7,"e_id":"z"}]'
-    player = Player(half((0, S, one), (0, C, text("r1", requestId="r1", e="«token»"))), C)
+    player = Player(half((0, S, one), (0, C, text("r1", requestId="r1", e="«given_token»"))), C)
     player.start(now=0.0)
     player.receive(other, now=0.0)
     (said,) = frames(player)
     assert payload_of(said)[1]["requestId"] == "r2"
-    assert payload_of(said)[1]["e"] == "«token»"
+    assert payload_of(said)[1]["e"] == "«given_token»"
 
 
 def test_what_frames_are() -> None:

@@ -43,7 +43,7 @@ def test_a_call_is_written_down_without_secrets() -> None:
         "call": 1,
         "method": "POST",
         "route": "/share/{token}",
-        "target": "/share/«token»",
+        "target": "/share/«given_token»",
         "headers": [
             ["X-API-Key", "«api_key»"],
             ["Authorization", "Bearer «client_token»"],

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from estuary_proto.answers import Ack, Admit, Refuse
+from estuary_proto.client import Client
+from estuary_proto.config import EstuaryConfig
 from estuary_proto.credentials import (
+    MAX_GIVEN,
     PREFIX,
     SPARE,
     ClientCredential,
@@ -323,3 +326,30 @@ def test_no_renewal_while_we_leave() -> None:
     pair.client.disconnect(now=pair.now)
     pair.advance(10.0)
     assert (pair.needed, pair.reasons) == (1, ["client"])
+
+
+def test_no_error_shows_a_token_of_before_or_one_of_a_room() -> None:
+    client = Client(EstuaryConfig("ws://h", "est_0123456789", "c", "p"))
+    client.connect(now=0.0)
+    client.opened(client.link, now=0.0)
+    for frame in (
+        '0{"sid":"s"}',
+        "40/sdk,{}",
+        '42/sdk,["session_info",{"session_id":"s","livekit_token":"lk-of-session"}]',
+        '42/sdk,["session_info",{"session_id":"s"}]',
+        '42/sdk,["livekit_token",{"token":"lk-of-room","url":"u","room":"r"}]',
+        '42/sdk,["error",{"message":"est_0123456789 lk-of-session lk-of-room","error":"x"}]',
+    ):
+        client.receive(client.link, frame, now=1.0)
+    assert client.secrets == ("est_0123456789", "lk-of-session", "lk-of-room")
+    told = []
+    while (event := client.next_event()) is not None:
+        told.append(event)
+    assert [str(one.error) for one in told if isinstance(one, Fault)] == ["[UNKNOWN] *** *** ***"]
+
+
+def test_the_oldest_tokens_are_forgotten() -> None:
+    credentials = Credentials()
+    for number in range(MAX_GIVEN + 2):
+        credentials.take(f"ect_{number}", "ada", 60.0, 0.0)
+    assert list(credentials.given) == [f"ect_{number}" for number in range(2, MAX_GIVEN + 2)]

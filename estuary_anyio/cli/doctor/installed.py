@@ -34,7 +34,9 @@ EXTRAS: Final = {
 }
 """The extras that people choose among, and what for."""
 
-_REQUIREMENT: Final = re.compile(r"([A-Za-z0-9._-]+)(\[[^\]]*\])?\s*\(?((?:[<>=!~][^;)]*)?)\)?\s*(?:;(.*))?")
+_REQUIREMENT: Final = re.compile(
+    r"([A-Za-z0-9._-]+)(\[[^\]]*\])?\s*\(?((?:[<>=!~][^;)]*)?)\)?\s*(?:;(.*))?"
+)
 _EXTRA: Final = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
 _PLATFORM: Final = re.compile(r"platform_system\s*!=\s*['\"](\w+)['\"]")
 _BOUND: Final = re.compile(r"(>=|<=|==|!=|<|>|~=)\s*([0-9][^,\s]*)")
