@@ -5,11 +5,13 @@ aloud, is cut, stalled, swallowed or slowed, and comes back. Whatever was accept
 answer must end; `Tally` counts both, so that a loss nobody reported is seen.
 
 There are two storms on one gateway, and a calm after each: all clients leave, and a `Census` is
-taken of all that is left. The first storm is the warm-up: modules, caches and free lists fill,
-SQLite's 2 MB of pages, the worker thread, and the heap up to the most that was ever held at once.
-What the second leaves beyond that has leaked. During the second, the memory held is followed as
-well: what is left to Python and to malloc when the garbage is collected and free pages are given
-back (`malloc_trim`), since glibc keeps what it once had, however little of it is in use.
+taken of all that is left. The first storm is the warm-up: modules, caches and free lists fill, and
+the worker thread begins. What the second leaves beyond that has leaked, to the object.
+
+Memory is judged in the second half: what is left to Python and to malloc when the garbage is
+collected and free pages are given back (`malloc_trim`), since glibc keeps what it once had, however
+little of it is in use. Until then the heap grows to the most that was ever held at once, and
+SQLite's cache to its 2 MB, which takes a hundred sessions nine minutes.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ EVERY: Final = 6.0
 """Seconds between two faults of a session, on average."""
 WARM: Final = 0.25
 """How much of the run is the first storm."""
+SETTLED: Final = 0.5
+"""Which share of the run memory has to settle."""
 SAMPLES: Final = 60
 CALM: Final = 15.0
 """Seconds in which everybody has left, half-open connections and idle threads included."""
@@ -228,9 +232,9 @@ class Soak:
     # --- what is said at the end -------------------------------------------------------------
 
     def growth(self) -> dict[str, float]:
-        """How much each figure grows in the second storm, in percent of its median: the median of
+        """How much each figure grows in the second half, in percent of its median: the median of
         all slopes (Theil and Sen), since what is open at one moment is chance."""
-        after = [line for line in self.lines if line.seconds > 60 * self.minutes * WARM]
+        after = [line for line in self.lines if line.seconds > 60 * self.minutes * SETTLED]
         times = [line.seconds for line in after]
         return {name: trend(times, [getattr(x, name) for x in after]) for name in FOLLOWED}
 
@@ -289,7 +293,7 @@ def main(minutes: float, sessions: int, backend: str, picture: str, report: str)
     growth, left = soak.growth(), soak.left()
     tell(f"\n{backend}, {sessions} sessions, {lasted:.0f} s, {cpu / lasted:.2f} of a core.\n")
     tell(f"{soak.tally}\n")
-    tell("Growth in the second storm: " + ", ".join(f"{k} {v:+.2f} %" for k, v in growth.items()))
+    tell("Growth in the second half: " + ", ".join(f"{k} {v:+.2f} %" for k, v in growth.items()))
     tell(f"\nThe calms: {soak.calms[0]}, {soak.calms[1]}; left behind: {left or 'nothing'}")
     objects = [calm.objects.total() for calm in soak.calms]
     grew = 100 * (objects[1] / objects[0] - 1)
