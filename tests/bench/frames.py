@@ -76,7 +76,7 @@ def interrupted_frames(count: int, size: int) -> list[bytes]:
     """``count`` events, in turns: a bot_voice of a message of its own, and its interrupt."""
     frames: list[bytes] = []
     for number, voice in enumerate(voice_frames(count // 2 * CHUNKS, size)[::CHUNKS]):
-        told = {
+        told: dict[str, object] = {
             "message_id": f"6f1c2d9e-0000-4000-8000-{number:012d}",
             "reason": "barge_in",
             "interrupted_at": "2026-01-01T00:00:00Z",

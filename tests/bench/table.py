@@ -127,8 +127,8 @@ ROWS: Final = (
     Row("burst: CPU per token delivered", "burst", "total", "µs", (0.1,),
         why="`json.loads` of the token alone takes 4 µs"),
     Row("burst: CPU per `stream_audio`, 4800 bytes", "upstream-burst", "total", "µs", (0.25,),
-        why="4800 bytes at 16 kHz are 150 ms and go in two frames of 100 ms at most, each masked "
-        "(RFC 6455, 5.3) and given to the socket before the next: back-pressure, where estuary-sdk "
+        why="4800 bytes at 16 kHz are 150 ms and go in two masked frames of 100 ms at most; the "
+        "one write of both is two fifths of it. `send_audio` waits for it, where estuary-sdk "
         "fills a queue without an end"),
     Row("resident memory of an idle client", "idle", "idle_kib", "KiB", (35,), times=False,
         why="the socket and three bare tasks of anyio cost 24 on asyncio, wsproto's connection 3"),

@@ -176,7 +176,8 @@ async def test_what_breaks_while_it_is_cancelled_is_logged_and_cancelled(
     with refusing() as sock, socket.create_connection(sock.getsockname()), sock.accept()[0] as ours:
         listener = Listener(answers, sock, max_message=1000, seats=2)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listener._serve, Breaking, ours)
+            backend: Any = Breaking
+            tasks.start_soon(listener._serve, backend, ours)
             await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
     assert broke(caplog) == ["ZeroDivisionError"]

@@ -20,6 +20,8 @@ from .test_faults_clients import upgrade, works
 if TYPE_CHECKING:
     from tests.anyio.server import Server
 
+pytestmark = pytest.mark.anyio
+
 CYCLES = 1000
 AT_ONCE = 10
 MIB = 1024
@@ -40,9 +42,9 @@ async def cycles(server: Server, many: int) -> None:
     for peer in server.peers:
         await peer.left()
     server.peers.clear()
+    await anyio.wait_all_tasks_blocked()
 
 
-@pytest.mark.anyio
 async def test_a_thousand_connections_leave_nothing() -> None:
     async with serving() as server:
         await cycles(server, AT_ONCE * 5)
@@ -65,7 +67,6 @@ async def test_a_client_that_is_kept_is_seen() -> None:
     assert isinstance(after, Census)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("tiny", [b"6", b'42/sdk,["x"]'], ids=["noops", "events nobody knows"])
 async def test_a_flood_of_tiny_frames_holds_nothing(tiny: bytes) -> None:
     """A million of those that are cheap to send, and a question is heard after them."""
@@ -75,9 +76,10 @@ async def test_a_flood_of_tiny_frames_holds_nothing(tiny: bytes) -> None:
         peer = await server.peer()
         data = frame(1, tiny) * 10_000
         most = before = held().in_use
-        for _ in range(pieces):
+        for piece in range(pieces):
             await peer.raw(data)
-            most = max(most, held().in_use)
+            if piece % 10 == 9:
+                most = max(most, held().in_use)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.wait_for, BotResponse)
             await anyio.wait_all_tasks_blocked()
@@ -85,7 +87,6 @@ async def test_a_flood_of_tiny_frames_holds_nothing(tiny: bytes) -> None:
         assert most - before < 8 * MIB
 
 
-@pytest.mark.anyio
 async def test_a_flood_of_tiny_frames_against_the_gateway() -> None:
     """It reads them as they come: what it holds has a bound, and others are served meanwhile."""
     async with serve_gateway(stt="none", tts="tone") as gateway:

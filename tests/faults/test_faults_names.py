@@ -89,7 +89,7 @@ async def test_a_name_that_is_gone_for_a_while(
         async with EstuaryClient(named(server.port)) as client:
             story = Story(client)
             await client.connect()
-            await anyio.aclose_forcefully((await server.peer()).stream)
+            await (await server.peer()).cut()
             await client.wait_for(Connected, timeout=10)
             told = again("network")
             assert story.told == [*told[:6], "attempt 2", "attempt 3", *told[6:]]
@@ -112,13 +112,14 @@ async def test_a_name_that_stays_away(
             story = Story(client)
             await client.connect()
             with anyio.fail_after(10):
-                await anyio.aclose_forcefully((await server.peer()).stream)
+                await (await server.peer()).cut()
                 with pytest.raises(EstuaryError):
                     await client.wait_for(Connected)
             (error,) = story.errors
             assert error.code is ErrorCode.CONNECTION_FAILED
             assert f"the host name {NAME!r} cannot be resolved" in error.message
-            assert story.told[-2:] == ["attempt 3", "is error"]
+            assert story.told.count("attempt 3") == story.told.count("is error") == 1
+            assert "attempt 4" not in story.told
 
 
 @contextmanager
@@ -197,12 +198,12 @@ async def test_a_certificate_that_expires_between_two_connections(
                 await client.connect()
                 certify(context, -1)
                 with anyio.fail_after(10):
-                    await anyio.aclose_forcefully((await server.peer()).stream)
+                    await (await server.peer()).cut()
                     with pytest.raises(EstuaryError):
                         await client.wait_for(Connected)
                 (error,) = story.errors
                 assert error.code is ErrorCode.CONNECTION_FAILED
                 assert "certificate has expired" in error.message
                 assert story.told[:3] == IN
-                assert story.told[-2:] == ["attempt 2", "is error"]
+                assert story.told.count("attempt 2") == story.told.count("is error") == 1
             assert len(server.peers) == 1
