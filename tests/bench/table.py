@@ -137,8 +137,7 @@ ROWS: Final = (
     Row("connect to session on loopback", "connect", "connect_p50_ms", "ms", (1.5,), times=False,
         why="the server of the bench answers three times on the way, in a process of its own"),
     Row("due at the server to handler called, 99th percentile, 200 paced sessions", "paced",
-        "delay_p99_ms", "ms", (0.5,),
-        why="it is the machine's: what else runs on it delays both sides alike"),
+        "delay_p99_ms", "ms", (0.5,)),
     Row("interrupt received to playback queue empty, 99th percentile", "interrupt",
         "interrupt_p99_ms", "ms", (5,), times=False),
 )  # fmt: skip
@@ -175,13 +174,10 @@ def load() -> dict[str, Any]:
 
 
 def figures(kept: dict[str, Any], row: Row) -> dict[str, float]:
-    """The row's figure of each flavour that was measured."""
-    parts = [part for name, part in kept.items() if name.partition("-")[0] == row.step] or [
-        kept.get(row.step, {"medians": {}})
-    ]
-    if row.step in kept:
-        parts = [kept[row.step]]
-    return {name: one[row.figure] for part in parts for name, one in part["medians"].items()}
+    """The row's figure of each flavour that was measured, in one step or, by sides, in two."""
+    steps = (row.step, f"{row.step}-ours", f"{row.step}-sdk")
+    parts = [kept[step]["medians"] for step in steps if step in kept]
+    return {name: one[row.figure] for part in parts for name, one in part.items()}
 
 
 def lines(kept: dict[str, Any], row: Row) -> list[str]:
