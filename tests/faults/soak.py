@@ -98,6 +98,7 @@ class Soak:
     sessions: int
     minutes: float
     seed: int = 1
+    calm: float = CALM
     tell: Callable[[str], object] = print
     tally: Tally = field(default_factory=Tally)
     lines: list[Figures] = field(default_factory=list)
@@ -137,13 +138,13 @@ class Soak:
         """All have left; what is there now."""
         for wire in proxy.alive:  # Half-open ones would wait for a heartbeat that is long.
             wire.cut()
-        with anyio.fail_after(CALM):
+        with anyio.fail_after(CALM):  # However long that takes, within reason.
             while gateway.sessions:  # noqa: ASYNC110 - nothing of it tells us.
                 await anyio.sleep(0.1)
             for wire in proxy.wires:
                 await wire.over.wait()
         proxy.wires.clear()
-        await anyio.sleep(CALM)  # An idle thread lives for ten seconds.
+        await anyio.sleep(self.calm)  # An idle thread lives for ten seconds.
         return census()
 
     # --- a session -------------------------------------------------------------------------
