@@ -170,7 +170,9 @@ class _Asyncio:
 def _abort(writer: Any) -> None:
     if not writer.transport.is_closing():
         raw = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        # It may have gone by itself, this moment; uvloop has no open socket then.
+        with suppress(OSError, ValueError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     writer.transport.abort()
 
 
@@ -207,5 +209,6 @@ class _Trio:
 
 def _close(sock: Any) -> None:
     if sock.fileno() != -1:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     sock.close()
