@@ -285,7 +285,7 @@ def main() -> None:
     while server.start is None:
         server.poll(None)
     report = stream(server, options, frames) if frames else {}
-    if options.carries in ("upstream", "live"):
+    if options.carries == "live" or not frames:
         listen(server, hearing.heard)
         report |= hearing.report(server.start)
     used = time.process_time()
