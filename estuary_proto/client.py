@@ -92,10 +92,11 @@ class Client(Speaking, Playing, Indoors, Renewing):
         self.session: SessionInfo | None = None
         self.link: int = 0
         self._path = path
-        self._random = Random(seed)
+        self._seed = seed
+        self._random: Random | None = None  # 2.5 KiB, for who has to come back
         self._timers = Timers()
         self._connection: Connection | None = None
-        self._commands: deque[Dial | Drop] = deque()
+        self._commands: list[Dial | Drop] = []
         self._events: deque[Any] = deque()
         self._replies = Replies(self._events)
         outlet = Outlet(
@@ -146,7 +147,7 @@ class Client(Speaking, Playing, Indoors, Renewing):
 
     def next_command(self) -> Dial | Drop | None:
         """What the driver shall do next about transports, or None."""
-        return self._commands.popleft() if self._commands else None
+        return self._commands.pop(0) if self._commands else None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -483,6 +484,8 @@ class Client(Speaking, Playing, Indoors, Renewing):
             self._abandon(EstuaryError(text, ErrorCode.CONNECTION_FAILED, error.details))
             return
         self._attempts += 1
+        if self._random is None:
+            self._random = Random(self._seed)
         delay = retry_delay(
             self._attempts,
             config.reconnect_delay,

@@ -62,7 +62,7 @@ class Outbox:
     def __init__(self, limit: int = BUFFER_BYTES, audio_backlog: float = 1.0) -> None:
         self._limit = limit
         self._audio_backlog = audio_backlog
-        self._control: deque[_Unit] = deque()
+        self._control: list[_Unit] = []  # Short: an empty deque has 760 bytes.
         self._messages: deque[_Unit] = deque()
         self._pong: _Unit | None = None
         self._current: _Unit | None = None
@@ -75,7 +75,7 @@ class Outbox:
         # Audio: seconds that wait or are on their way; the live units among those that wait.
         self._audio = 0.0
         self._on_its_way = 0.0
-        self._live: deque[_Unit] = deque()
+        self._live: list[_Unit] = []
         self._audio_refused = False
 
     def __bool__(self) -> bool:
@@ -151,7 +151,7 @@ class Outbox:
     def _make_room(self) -> tuple[float, int]:
         dropped, count = 0.0, 0
         while self._audio > self._audio_backlog + ROUNDING and len(self._live) > 1:
-            unit = self._live.popleft()
+            unit = self._live.pop(0)
             unit.frames = ()  # It is passed over when its turn comes.
             self._bytes -= unit.size
             self._audio -= unit.seconds
@@ -224,7 +224,7 @@ class Outbox:
             unit, self._pong = self._pong, None
             return unit
         if self._control:
-            return self._control.popleft()
+            return self._control.pop(0)
         while self._messages:
             unit = self._messages.popleft()
             if not unit.frames:
@@ -233,7 +233,7 @@ class Outbox:
             if unit.seconds:
                 self._on_its_way += unit.seconds
                 if unit.live:
-                    self._live.popleft()
+                    self._live.pop(0)
             return unit
         return None
 

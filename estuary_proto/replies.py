@@ -13,8 +13,7 @@ The wire has no correlation, so the rules are these:
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .actions import spoken
 from .errors import ConnectionLost, EstuaryError, QuotaExceeded, ReplyInterrupted, ReplyTimeout
@@ -28,6 +27,9 @@ from .models.conversation import (
     SttResponse,
 )
 from .models.session import ModerationFlag, QuotaExceededData
+
+if TYPE_CHECKING:
+    from collections import deque
 
 PLACE_HELD = 30.0
 """Seconds for which the answer to a voice turn, a line or a timed-out question is expected."""
@@ -69,7 +71,7 @@ class Replies:
 
     def __init__(self, events: deque[Any]) -> None:
         self._events = events
-        self._waiting: deque[_Ask] = deque()
+        self._waiting: list[_Ask] = []
         self._live: dict[int, _Ask] = {}
         self._turns: list[_Turn] = []
         self._seen: dict[str, None] = {}
@@ -105,7 +107,7 @@ class Replies:
 
     def leave(self) -> None:
         """The first waiting question has been accepted for sending."""
-        self._begin(self._waiting.popleft())
+        self._begin(self._waiting.pop(0))
 
     def _begin(self, ask: _Ask) -> None:
         self._live[ask.number] = ask

@@ -6,8 +6,6 @@ What was taken last is on its way to the track until the next is asked for.
 
 from __future__ import annotations
 
-from collections import deque
-
 from .errors import SendBlocked
 from .outbox import ROUNDING
 
@@ -17,7 +15,7 @@ class Track:
 
     def __init__(self, backlog: float) -> None:
         self._backlog = backlog
-        self._pieces: deque[tuple[bytes, float, bool]] = deque()
+        self._pieces: list[tuple[bytes, float, bool]] = []
         self._seconds = 0.0
         self._on_its_way = 0.0
         self._refused = False
@@ -35,7 +33,7 @@ class Track:
         self._seconds += seconds
         gone, count = 0.0, 0
         while live and self._seconds > limit and len(self._pieces) > 1 and self._pieces[0][2]:
-            _, old, _ = self._pieces.popleft()
+            _, old, _ = self._pieces.pop(0)
             self._seconds -= old
             gone, count = gone + old, count + 1
         return gone, count
@@ -46,7 +44,7 @@ class Track:
         self._on_its_way = 0.0
         pcm = None
         if self._pieces:
-            pcm, self._on_its_way, _ = self._pieces.popleft()
+            pcm, self._on_its_way, _ = self._pieces.pop(0)
         again = self._refused and self._seconds * 2 <= self._backlog
         if again:
             self._refused = False

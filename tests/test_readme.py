@@ -35,8 +35,9 @@ COMMANDS = [line for code in SHELL for line in code.splitlines() if line not in 
 BY_CI = ("estuary demo", "-m pytest")
 """Commands that `.ci/run` reads from the README and runs as they stand."""
 
-FOR_FIGURES = (".[bench]", "-m tests.bench")
-"""Commands that take minutes and a peer to measure against; `test_bench` runs them in small."""
+FOR_FIGURES = (".[bench]", "-m tests.bench", "-m tests.faults")
+"""Commands that take minutes and a peer to measure against; `test_bench` and `test_faults_soak` run
+them in small."""
 
 
 def test_there_is_something_to_test() -> None:

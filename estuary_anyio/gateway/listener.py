@@ -4,6 +4,9 @@ Hypercorn's own `serve()` starts and stops whole servers. Here connections live 
 ours instead, so that none outlives it; stopping takes no grace period; and a connection can be cut
 as a network would cut it, which no ASGI application can ask for. Each application finds the cut of
 its own connection in the state of its scope, under `app.ABORT`.
+
+What breaks in one connection ends that connection, and is logged: Hypercorn raises what a client
+can provoke (a subprotocol beyond ASCII, HTTP2-Settings that are none) out of its servers.
 """
 
 from __future__ import annotations
@@ -31,7 +34,11 @@ CALLERS: Final = 200
 """Connections that are no sessions: requests, handshakes, and who says nothing for 5 s."""
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
-_RETRY: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_DEAF: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+"""The listening socket is none any more. Whatever else accept() says is the matter of one caller or
+of this moment: out of descriptors or memory, a network that is down (accept(2))."""
+
+_log = logging.getLogger("estuary.gateway")
 
 
 class Listener:
@@ -50,7 +57,7 @@ class Listener:
         self._config = PlainConfig()
         self._most = seats + CALLERS
         self._taken = 0
-        self._config.errorlog = logging.getLogger("estuary.gateway")
+        self._config.errorlog = _log
         self._config.websocket_max_message_size = max_message
         self._app: Any = wrap_app(app, self._config.wsgi_max_body_size, "asgi")
         self._sock = sock
@@ -75,9 +82,9 @@ class Listener:
             except ConnectionError:
                 continue  # It left while it queued.
             except OSError as error:
-                if error.errno not in _RETRY:
+                if error.errno in _DEAF:
                     raise
-                # Out of descriptors: those who are here go on, newcomers wait a moment.
+                # Out of descriptors, say: those who are here go on, newcomers wait a moment.
                 await anyio.sleep(0.05)
                 continue
             if self._taken >= self._most:
@@ -89,6 +96,13 @@ class Listener:
     async def _serve(self, backend: type[_Asyncio] | type[_Trio], conn: socket.socket) -> None:
         try:
             await self._serve_one(backend, conn)
+        except BaseExceptionGroup as group:
+            broken, rest = group.split(Exception)
+            _confined(broken)
+            if rest is not None:
+                raise rest from None  # A cancellation, among what it has broken.
+        except Exception as error:
+            _confined(error)
         finally:
             self._taken -= 1
 
@@ -112,6 +126,10 @@ class Listener:
         """Cut every connection at once, without a goodbye."""
         for cut in tuple(self._cuts):
             cut()
+
+
+def _confined(error: BaseException | None) -> None:
+    _log.error("a connection broke, and the others go on", exc_info=error)
 
 
 def _backend() -> type[_Asyncio] | type[_Trio]:
@@ -152,7 +170,9 @@ class _Asyncio:
 def _abort(writer: Any) -> None:
     if not writer.transport.is_closing():
         raw = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        # It may have gone by itself, this moment; uvloop has no open socket then.
+        with suppress(OSError, ValueError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     writer.transport.abort()
 
 
@@ -191,5 +211,6 @@ class _Trio:
 
 def _close(sock: Any) -> None:
     if sock.fileno() != -1:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     sock.close()

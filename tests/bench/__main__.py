@@ -8,9 +8,12 @@ upstream        100 sessions, 50 send_audio a second each (20 ms, 640 bytes of P
 upstream-burst  one session, send_audio of 4800 bytes, one after the other
 idle            resident memory of a client that is connected and hears nothing: 500 of them
 connect         from the constructor to the session on loopback: 300 times, one after the other
+live            80 sessions, 50 chunks up and 5 bot_voice of 9600 bytes down a second each
+interrupt       20 sessions, ours alone: from the server's interrupt to an empty playback queue
 capture         as paced, ours alone: each session without a capture file, and with one
 capture-voice   as voice, likewise
 imports         CPU time of importing the package in a fresh interpreter
+table           the goals: all steps of `table.py`, or those of --steps; --write FILE for the text
 
 Upstream, "delay" runs from when a chunk is due until the server has it, and the last byte ends the
 measurement: all the CPU counts that brings the sound there, and the server has compared every byte.
@@ -35,6 +38,7 @@ from typing import TYPE_CHECKING
 from .cases import CASES, LIVES
 from .clients import CAPTURED, FLAVOURS, PACKAGES
 from .runner import Figures, Load, MeasurementError, import_cost, live, machine, measure, medians
+from .table import STEPS, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,12 +47,14 @@ LONGEST = 30.0  # s; the server sends no pings, and clients give up 45 s after t
 HINT = 'estuary-sdk is missing, ours alone is measured: pip install "estuary-sdk==0.8.0"'
 
 
-def wanted(only: str, captured: bool) -> list[str]:
+def wanted(only: str, captured: bool, alone: bool = False) -> list[str]:
     """The flavours asked for, less those whose library or loop is not installed."""
     names = [name for name in FLAVOURS if any(part in name for part in only.split(","))]
     if captured:
         ours = [name for name in names if name.startswith("ours")]
         return [name + more for name in installed(ours) for more in ("", CAPTURED)]
+    if alone:
+        return installed([name for name in names if name.startswith("ours")])
     if find_spec(PACKAGES["sdk"]) is None:
         print(HINT, file=sys.stderr)
     return installed(names)
@@ -179,7 +185,9 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bench", choices=[*CASES, *LIVES, "imports"])
+    parser.add_argument("bench", choices=[*CASES, *LIVES, "imports", "table"])
+    parser.add_argument("--steps", default="", help=f"of the table: {', '.join(STEPS)}")
+    parser.add_argument("--write", type=Path, help="measure nothing, write the table in there")
     parser.add_argument("--sessions", type=int, help="how many, if not as above")
     parser.add_argument("--rate", type=float, help="paced ones: events a second each")
     parser.add_argument("--seconds", type=float, default=8.0, help="paced ones: how long")
@@ -223,6 +231,13 @@ def lives(options: argparse.Namespace) -> dict[str, object]:
 def main() -> None:
     """Measure, print one table, say where and how."""
     options = parse()
+    if options.bench == "table":
+        if options.write:
+            write(options.write)
+        else:
+            steps = options.steps.split(",") if options.steps else list(STEPS)
+            run(steps, lambda line: print(line, file=sys.stderr))
+        return
     where, command = machine(), shlex.join(["python", "-m", "tests.bench", *sys.argv[1:]])
     report: dict[str, object] = {"machine": where, "command": command}
     if options.bench == "imports":
@@ -231,14 +246,14 @@ def main() -> None:
         report |= lives(options)
     else:
         load = asked(options)
-        flavours = wanted(options.only, CASES[options.bench].captured)
+        case = CASES[options.bench]
+        flavours = wanted(options.only, case.captured, case.ours)
         rounds = run_rounds(flavours, lambda name: measure(name, load), "total", options.rounds)
         results = {name: medians(each) for name, each in rounds.items() if each}
         shape = f"{load.sessions} sessions, {load.events} events each"
         shape += f", {load.rate:g} a second each" if load.rate else ", as fast as they come"
         shape += ", over TLS" if options.tls else ""
-        what = CASES[options.bench].what
-        print(f"\nCPU us per {what}, medians of {options.rounds}: {shape}")
+        print(f"\nCPU us per {case.what}, medians of {options.rounds}: {shape}")
         print(table(results) if results else "nothing measured")
         print(costs_of_captures(results), end="")
         report |= {"medians": results, "rounds": rounds}

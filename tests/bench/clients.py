@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from .audio import pcm
+from .cases import CARRIES, DOWN_EVERY, DOWN_SIZE, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,8 @@ class Tally:
         self.calls: list[list[float]] = [[] for _ in range(sessions)]
         self.missing = sessions * events
         self.finals = 0
+        self.all_heard = True
+        """The server has everything; False while it has something to wait for."""
         self.problem = ""
         self.done = anyio.Event()
         self.before = self.after = resource.getrusage(resource.RUSAGE_SELF)
@@ -88,25 +91,61 @@ class Tally:
             self.missing -= 1
             if voice.is_final:
                 self.finals += 1
-            if not self.missing:
+            if not self.missing and self.all_heard:
                 self.over()
 
         return bot_voice
+
+    def player(self, client: Any, number: int) -> None:
+        """Play what comes, as a VoiceSession does, and note when the queue is empty again."""
+        from estuary_audio.playout import Playout
+
+        note, clock, playout = self.calls[number].append, time.monotonic, Playout(16000)
+        playout.push("first", bytes(9600), now=clock())  # Loads what it needs.
+        playout.pull(320, at=clock())
+        playout.flush(now=clock())
+
+        def done() -> None:
+            note(clock())
+            self.missing -= 1
+            if not self.missing:
+                self.over()
+
+        def bot_voice(voice: Any) -> None:
+            playout.push(voice.message_id, voice.pcm, now=clock())
+            playout.pull(320, at=clock())
+            done()
+
+        def complete(told: Any) -> None:
+            if told.interrupted:
+                if not playout.waiting:
+                    self.problem = f"session {number}: nothing was there to interrupt"
+                playout.flush(told.message_id, now=clock())
+                if playout.waiting:
+                    self.problem = f"session {number}: {playout.waiting} s are left"
+                done()
+
+        client.on("bot_voice", bot_voice)
+        client.on("playback_complete", complete)
 
     def heard(self, response: Any) -> None:
         """A handler of what the server says when it has heard everything."""
         if response.text != "complete":
             self.problem = response.text
-        self.over()
+        self.all_heard = True
+        if self.problem or not self.missing:
+            self.over()
 
-    def delays(self, start: float, rate: float) -> list[float]:
-        """Seconds from when each event was due to be sent to when its handler was called."""
+    def delays(self, start: float, rate: float, of: tuple[int, int] = (0, 1)) -> list[float]:
+        """Seconds from when each event was due to be sent to when its handler was called, sorted;
+        `of` (1, 2) takes the second of every two."""
+        first, step = of
         sessions = len(self.calls)
         gap = 1 / (rate * sessions)
         return sorted(
             at - (start + (turn * sessions + number) * gap)
             for number, calls in enumerate(self.calls)
-            for turn, at in enumerate(calls)
+            for turn, at in list(enumerate(calls))[first::step]
         )
 
 
@@ -130,7 +169,10 @@ class Run:
         self.name = options.flavour.partition("-")[0]
         # estuary-sdk carries no types and need not be installed: looked up by name.
         self.library: Any = importlib.import_module(PACKAGES[self.name])
-        self.tally = Tally(options.sessions, options.events)
+        live, upstream = options.carries == "live", options.carries == "upstream"
+        coming = options.events // DOWN_EVERY if live else 0 if upstream else options.events
+        self.tally = Tally(options.sessions, coming)
+        self.tally.all_heard = not (live or upstream)
         self.clients: list[Any] = []
         self.start = 0.0
         self._dialling = anyio.Semaphore(DIALS)
@@ -154,12 +196,12 @@ class Run:
             self._listen(client, number)
             async with self._dialling:
                 await client.connect()
-                if carries != "text":
+                if carries not in ("text", "interrupt"):
                     await client.start_voice()
             self.clients.append(client)
             if len(self.clients) == self.options.sessions:
                 self._all_up.set()
-            if carries == "upstream":
+            if carries in ("upstream", "live"):
                 await self._started.wait()
                 await speak(client, number, self.start, self.options)
             await self.tally.done.wait()
@@ -182,8 +224,13 @@ class Run:
         elif options.carries == "voice":
             sound = SOUND[self.name]
             client.on("bot_voice", tally.voice_handler(number, options.size, sound))
+        elif options.carries == "interrupt":
+            tally.player(client, number)
         else:
             client.on("bot_response", tally.heard)
+            if options.carries == "live":
+                sound = SOUND[self.name]
+                client.on("bot_voice", tally.voice_handler(number, DOWN_SIZE, sound))
 
 
 async def measure(options: argparse.Namespace) -> dict[str, float]:
@@ -211,10 +258,12 @@ def figures(tally: Tally, start: float, options: argparse.Namespace) -> dict[str
         "wakes": (tally.after.ru_nvcsw - tally.before.ru_nvcsw) / events,
         "resident_mib": tally.after.ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10)),
     }
-    if options.rate and options.carries != "upstream":  # there the server takes the time
-        delays = tally.delays(start, options.rate)
-        for percent in (50, 99):
-            result[f"delay_p{percent}_ms"] = delays[len(delays) * percent // 100] * 1e3
+    if options.carries == "live":
+        result |= spread("down", tally.delays(start, options.rate / DOWN_EVERY))
+    elif options.carries == "interrupt":
+        result |= spread("interrupt", tally.delays(start, options.rate, of=(1, 2)))
+    elif options.rate and options.carries != "upstream":  # there the server takes the time
+        result |= spread("delay", tally.delays(start, options.rate))
     return result
 
 
@@ -226,7 +275,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, required=True)
     parser.add_argument("--events", type=int, required=True, help="events for each session")
     parser.add_argument("--rate", type=float, default=0.0, help="as the server's; 0: a burst")
-    parser.add_argument("--carries", choices=["text", "voice", "upstream"], default="text")
+    parser.add_argument("--carries", choices=CARRIES, default="text")
     parser.add_argument("--size", type=int, default=0, help="bytes of PCM in one event")
     parser.add_argument("--mic-rate", type=int, default=16000, help="Hz")
     parser.add_argument("--tls", action="store_true", help="trust what SSL_CERT_FILE names")

@@ -72,6 +72,19 @@ def voice_frames(count: int, size: int) -> list[bytes]:
     return frames
 
 
+def interrupted_frames(count: int, size: int) -> list[bytes]:
+    """``count`` events, in turns: a bot_voice of a message of its own, and its interrupt."""
+    frames: list[bytes] = []
+    for number, voice in enumerate(voice_frames(count // 2 * CHUNKS, size)[::CHUNKS]):
+        told: dict[str, object] = {
+            "message_id": f"6f1c2d9e-0000-4000-8000-{number:012d}",
+            "reason": "barge_in",
+            "interrupted_at": "2026-01-01T00:00:00Z",
+        }
+        frames += [voice, event_frame("interrupt", told)]
+    return frames
+
+
 def take_frame(unread: bytearray) -> tuple[int, bytes] | None:
     """The first whole masked frame of a client, taken out of ``unread``."""
     if len(unread) < 2:

@@ -23,10 +23,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .audio import Heard
+from .cases import CARRIES, DOWN_EVERY, DOWN_SIZE, spread
 from .frames import (
     CLOSE,
     TEXT,
     event_frame,
+    interrupted_frames,
     take_frame,
     token_frames,
     voice_frames,
@@ -37,6 +39,8 @@ from .frames import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LOOK = 0.01  # s between two looks at what clients say while there is something to send
+LOOK_LIVE = 0.0005  # the same where its moment counts
 BLOCK = 64  # frames handed to the socket at once in a burst
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
@@ -159,7 +163,9 @@ class Server:
             peer.sock.sendall(event_frame("voice_stopped", {}))
 
 
-def paced(server: Server, frames: list[bytes], rate: float, start: float) -> list[float]:
+def paced(
+    server: Server, frames: list[bytes], rate: float, start: float, every: float = LOOK
+) -> list[float]:
     """Send every frame to every session, ``rate`` a second each, phases spread evenly so that
     events come one at a time.  The schedule is absolute; returns how late each send was (s)."""
     sockets = [server.sessions[number] for number in sorted(server.sessions)]
@@ -172,9 +178,9 @@ def paced(server: Server, frames: list[bytes], rate: float, start: float) -> lis
             while (now := time.monotonic()) < due:
                 if now >= look:  # clients say little meanwhile: looking now and then is enough
                     server.poll(0)
-                    look = now + 0.01
+                    look = now + every
                 else:
-                    time.sleep(due - now)
+                    time.sleep(min(due, look) - now)
             sock.sendall(frame)
             late.append(now - due)
     return late
@@ -213,8 +219,8 @@ class Hearing:
                 moment - (start + (at // size * sessions + number) * gap)
                 for number, at, moment in self.arrivals
             )
-            for percent in (50, 99):
-                report[f"delay_p{percent}_ms"] = delays[len(delays) * percent // 100] * 1e3
+            name = "up" if self._options.carries == "live" else "delay"
+            report |= spread(name, delays)
         return report
 
 
@@ -237,7 +243,9 @@ def stream(server: Server, options: argparse.Namespace, frames: list[bytes]) -> 
     """Send all frames; how late the server itself was."""
     assert server.start is not None
     if options.rate:
-        late = sorted(paced(server, frames, options.rate, server.start))
+        live = options.carries == "live"
+        rate, every = (options.rate / DOWN_EVERY, LOOK_LIVE) if live else (options.rate, LOOK)
+        late = sorted(paced(server, frames, rate, server.start, every))
     else:
         late = burst(server, frames, server.start)
     return {"late_p99_ms": late[len(late) * 99 // 100] * 1e3, "late_max_ms": late[-1] * 1e3}
@@ -246,7 +254,7 @@ def stream(server: Server, options: argparse.Namespace, frames: list[bytes]) -> 
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--carries", choices=["text", "voice", "upstream"], required=True)
+    parser.add_argument("--carries", choices=CARRIES, required=True)
     parser.add_argument("--sessions", type=int, required=True)
     parser.add_argument("--events", type=int, required=True, help="events for each session")
     parser.add_argument("--rate", type=float, default=0.0, help="a second and session; 0: a burst")
@@ -267,16 +275,19 @@ def main() -> None:
         frames = token_frames(options.events)
     elif options.carries == "voice":
         frames = voice_frames(options.events, options.size)
+    elif options.carries == "live":
+        frames = voice_frames(options.events // DOWN_EVERY, DOWN_SIZE)
+    elif options.carries == "interrupt":
+        frames = interrupted_frames(options.events, options.size)
     hearing = Hearing(options)
     server = Server(tls, hearing.take)
     print(server.port, flush=True)
     while server.start is None:
         server.poll(None)
-    if frames:
-        report = stream(server, options, frames)
-    else:
+    report = stream(server, options, frames) if frames else {}
+    if options.carries == "live" or not frames:
         listen(server, hearing.heard)
-        report = hearing.report(server.start)
+        report |= hearing.report(server.start)
     used = time.process_time()
     while server.open:
         server.poll(None)

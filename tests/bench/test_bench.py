@@ -8,11 +8,13 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .audio import Heard, pcm
 from .frames import take_frame
+from .table import BEGIN, END, ROWS, STEPS, load, text, write
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -31,6 +33,8 @@ LOADS = [
     pytest.param(("voice", *PACED), 80, id="voice"),
     pytest.param(("voice-burst", "--events", "200"), 200, id="voice-burst"),
     pytest.param(("upstream", *PACED), 80, id="upstream"),
+    pytest.param(("live", *PACED), 80, id="live"),
+    pytest.param(("interrupt", *PACED), 80, id="interrupt"),
     pytest.param(("capture", *PACED), 80, id="capture"),
     pytest.param(("upstream-burst", "--events", "200"), 200, id="upstream-burst"),
 ]
@@ -133,3 +137,41 @@ def test_a_masked_frame_is_unmasked_whole(size: int) -> None:
     assert take_frame(unread[:-1]) is None
     assert take_frame(unread) == (1, payload)
     assert not unread
+
+
+def kept(step: str, figure: str, **flavours: float) -> dict[str, Any]:
+    medians = {name.replace("_", "-"): {figure: value} for name, value in flavours.items()}
+    return {step: {"machine": "here; Python", "medians": medians}}
+
+
+def test_the_table_says_what_was_met() -> None:
+    """Each of our loops beside the same one, trio beside asyncio; sessions are better when more."""
+    found = text(
+        kept("burst", "total", ours_asyncio=10, ours_trio=5, sdk_asyncio=100)
+        | kept("live-ours", "sessions", ours_uvloop=220)
+        | kept("live-sdk", "sessions", sdk_uvloop=80)
+        | kept("imports", "import_s", ours_asyncio=0.2, sdk_asyncio=0.4)
+    )
+    assert "| asyncio | 10 µs | 100 µs | 0.10 | 0.1 times | met |" in found
+    assert "| trio | 5 µs | 100 µs | 0.05 | 0.1 times | met |" in found
+    assert "| uvloop | 220 | 80 | 2.75 | 200 | met |" in found
+    assert "| asyncio | 0.20 s | 0.40 s | 0.50 | 0.10 s | missed: anyio" in found
+
+
+def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    write(page)
+    assert page.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{text(load())}\n{END}\nafter\n"
+    page.write_text("nothing", encoding="utf-8")
+    with pytest.raises(SystemExit, match="has no"):
+        write(page)
+
+
+def test_the_readme_has_the_table_of_what_is_kept() -> None:
+    assert text(load()) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_row_has_a_step() -> None:
+    steps = {step.removesuffix("-ours").removesuffix("-sdk") for step in STEPS}
+    assert {row.step for row in ROWS} == steps

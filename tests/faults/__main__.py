@@ -17,11 +17,14 @@ def main(argv: list[str] | None = None) -> int:
     soak.add_argument("--sessions", type=int, default=100)
     soak.add_argument("--backend", default="asyncio", choices=("asyncio", "uvloop", "trio"))
     soak.add_argument("--picture", default="soak.svg")
+    soak.add_argument("--report", default="", help="a file for the figures")
     options: Any = parser.parse_args(argv)
     if options.part == "soak":
         from . import soak as soaking
 
-        return soaking.main(options.minutes, options.sessions, options.backend, options.picture)
+        return soaking.main(
+            options.minutes, options.sessions, options.backend, options.picture, options.report
+        )
     from . import table
 
     if options.part == "table":

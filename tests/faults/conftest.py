@@ -11,8 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from tests.faults.census import tasks_living
 from tests.faults.scenes import staged
-from tests.faults.soak import tasks_living
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 CURVES: Final = (
     ("rss", "RSS, KiB", "#3465a4"),
+    ("kept", "kept, KiB", "#204a87"),
+    ("in_use", "in use, KiB", "#06989a"),
+    ("blocks", "Python's blocks", "#c4a000"),
     ("tasks", "tasks", "#4e9a06"),
     ("fds", "descriptors", "#ce5c00"),
     ("reconnects", "connections made", "#75507b"),
@@ -31,7 +34,7 @@ def draw(lines: Sequence[Figures], path: str) -> None:
     lasted = max(line.seconds for line in lines)
     for number, (name, title, colour) in enumerate(CURVES):
         top = TOP + number * (HIGH + 20)
-        values = [getattr(line, name) for line in lines[:-1]] or [0]
+        values = [getattr(line, name) for line in lines] or [0]
         most = max(*values, 1)
         points = " ".join(
             f"{LEFT + WIDE * line.seconds / lasted:.1f},{top + HIGH * (1 - value / most):.1f}"

@@ -162,8 +162,9 @@ class Wire:
     def cut(self) -> None:
         """Both ends get a reset, at once."""
         for stream in self._ends:
-            raw = stream.extra(SocketAttribute.raw_socket)
-            with suppress(OSError):  # It has gone by itself, this moment.
+            # It may have gone by itself, this moment; uvloop has no socket then, or none open.
+            with suppress(OSError, AttributeError, ValueError):
+                raw = stream.extra(SocketAttribute.raw_socket)
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self._scope.cancel()
 
