@@ -111,7 +111,7 @@ async def auto_prefers_livekit(subject: Subject) -> None:
 
 @claim(
     "39",
-    "who lacks the package is told of the way without it, the WebSocket",
+    "who lacks the package is told of the way without it, the WebSocket, and that works",
     fails="AssertionError: it says ",
 )
 async def a_missing_package(subject: Subject) -> None:
@@ -123,8 +123,17 @@ async def a_missing_package(subject: Subject) -> None:
                 await client.connect()
                 with raising(subject.EstuaryError) as raised:
                     await client.start_voice()
+                assert client.is_connected
+                assert not client.is_voice_active
             told = str(raised[0]) if raised else "nothing"
             assert "voice_transport='websocket'" in told, f"it says {told}"
+            # And that is a way, as is the one that chooses by itself.
+            for way in ("websocket", "auto"):
+                async with subject.client(server, voice_transport=way) as client:
+                    await client.connect()
+                    await client.start_voice()
+                    assert client.is_voice_active, f"there is no voice with {way}"
+                    assert client.voice_transport == "websocket"
     finally:
         for name, module in before.items():
             if module is None:
@@ -228,6 +237,41 @@ async def sound_in_its_order(subject: Subject) -> None:
         with anyio.fail_after(10):
             await enough.wait()
         assert order[:5] == [1, 2, 3, 4, 5], f"it heard {order[:5]}"
+
+
+@claim(
+    "45",
+    "of two who speak in a room both are heard",
+    fails="AssertionError: one of them is not heard",
+)
+async def two_voices(subject: Subject) -> None:
+    from estuary_audio.livekit import open_room
+    from tests.livekit.keys import token
+    from tests.livekit.running import tone
+
+    def loud(audio: list[Any]) -> bool:
+        pcm = b"".join(getattr(one, "pcm", one) for one in audio)
+        return bool(pcm) and max(memoryview(pcm).cast("h")) > 3000
+
+    async with rooms() as url, inviting(url) as server:
+        async with (
+            open_room(url, token("character", ROOM), rate=16000) as bot,
+            open_room(url, token("companion", ROOM), rate=16000) as other,
+            subject.client(server, voice_transport="livekit") as client,
+        ):
+            await client.connect()
+            heard = Heard(client, "audio_received")
+            await client.start_voice()
+            for speaker in (bot, other):
+                await speaker.until_heard()
+                with anyio.move_on_after(1.0):  # Of the one before, if there was one.
+                    while loud(heard.of("audio_received")[-10:]):  # noqa: ASYNC110
+                        await anyio.sleep(0.1)
+                begin = len(heard.of("audio_received"))
+                with anyio.move_on_after(4.0):
+                    while not loud(heard.of("audio_received")[begin:]):
+                        await speaker.send_audio(tone(500, 0.1, 16000))
+                assert loud(heard.of("audio_received")[begin:]), "one of them is not heard"
 
 
 @claim(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -85,10 +86,13 @@ async def mute(stage: Stage) -> Any:
         for _ in range(30):
             await client.send_audio(tone(500, 0.02, MIC_RATE), live=True)
             await call.heard(0.02)
+        muted_at = time.monotonic()
         client.mute()
         for _ in range(60):
             await client.send_audio(tone(900, 0.02, MIC_RATE), live=True)
             await call.heard(0.02)
+        stage.name = (await call.told(LiveKitConnected)).room
+        ends = await stage.test("loud", identity="player-Ada") if stage.arguments["own"] else []
         await call.until(lambda: call.ears.heard)
         client.toggle_mute()
         await client.send_audio(tone(700, 0.5, MIC_RATE) + _silence(1.0))
@@ -98,6 +102,7 @@ async def mute(stage: Stage) -> Any:
             "leaked": share(call.ears.heard[0], MIC_RATE, 900),
             "again": measured(call.ears.heard[1], MIC_RATE),
             "muted": client.is_muted,
+            "silent_after": [end - muted_at for end in ends],
         }
 
 

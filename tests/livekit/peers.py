@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import aioice.ice
@@ -58,6 +59,8 @@ class Published:
         self.forwards: list[Forward] = []
         self.loud_while_muted = 0.0
         """Seconds of sound that came although the client had said that it is muted."""
+        self.loud_at = 0.0
+        """When sound came last (monotonic seconds, which all processes share)."""
         self._pump: asyncio.Task[None] | None = None
 
     def begin(self, source: MediaStreamTrack) -> None:
@@ -69,8 +72,10 @@ class Published:
         try:
             while True:
                 frame: Any = await source.recv()
-                if self.info.muted and abs(frame.to_ndarray()).max() > LOUD:
-                    self.loud_while_muted += frame.samples / frame.sample_rate
+                if abs(frame.to_ndarray()).max() > LOUD:
+                    self.loud_at = time.monotonic()
+                    if self.info.muted:
+                        self.loud_while_muted += frame.samples / frame.sample_rate
                 for forward in self.forwards:
                     forward.feed(frame)
         except MediaStreamError:

@@ -1,9 +1,10 @@
 """A small LiveKit server for the tests: rooms, signalling of both versions, sound passed on.
 
-    python -m tests.livekit.sfu          writes its URL, and serves until its input ends
+    python -m tests.livekit.sfu [v0]     writes its URL, and serves until its input ends
 
-v1 has a single peer connection (`/rtc/v1`), v0 two (`/rtc`). It speaks as much of LiveKit's API as
-the tests use of a real server's (`/twirp/livekit.RoomService/…`); `/test/…` is its own.
+v1 has a single peer connection (`/rtc/v1`), v0 two (`/rtc`); with `v0` it knows that one only. It
+speaks as much of LiveKit's API as the tests use of a real server's (`/twirp/livekit.RoomService/…`);
+`/test/…` is its own.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ async def dismiss(member: Member, reason: Any) -> None:
 class Server:
     """All rooms."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, old: bool = False) -> None:
+        self._old = old
         self.rooms: dict[str, Room] = {}
         self.unready: dict[str, set[web.WebSocketResponse]] = {}
         """Rooms in which nothing is said, and who waits there."""
@@ -203,9 +205,8 @@ class Server:
         """The routes."""
         application = web.Application()
         add = application.router.add_route
-        for path in ("/rtc/validate", "/rtc/v1/validate"):
-            add("GET", path, self.validate)
-        for path in ("/rtc", "/rtc/v1"):
+        for path in ("/rtc",) if self._old else ("/rtc", "/rtc/v1"):
+            add("GET", f"{path}/validate", self.validate)
             add("GET", path, self.connect)
         add("POST", "/twirp/livekit.RoomService/{method}", self.service)
         add("POST", "/test/{method}", self.test)
@@ -254,6 +255,9 @@ class Server:
         elif method == "muted":
             member = self.rooms[query["room"]].members[query["identity"]]
             return web.json_response([track.loud_while_muted for track in member.tracks.values()])
+        elif method == "loud":
+            member = self.rooms[query["room"]].members[query["identity"]]
+            return web.json_response([track.loud_at for track in member.tracks.values()])
         return web.Response()
 
     # Signalling
@@ -425,7 +429,8 @@ def _unwrapped(text: str) -> Any:
 
 async def serve() -> None:
     """Serve on a free port until nobody is there to write to us."""
-    runner = web.AppRunner(Server().application(), shutdown_timeout=1)
+    server = Server(old="v0" in sys.argv[1:])
+    runner = web.AppRunner(server.application(), shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

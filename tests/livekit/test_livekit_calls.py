@@ -21,10 +21,11 @@ pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 @pytest.fixture
-def call(server: str, backend: str) -> Calling:
+def call(server: str, backend: str, own: bool) -> Calling:
     """Play a scenario of `calls`; gives what it found, having left nothing behind."""
 
     def call(scenario: str, **arguments: Any) -> Any:
+        arguments["own"] = own
         command = [sys.executable, "-m", "tests.livekit.calling", scenario, backend, server]
         done = subprocess.run(
             [*command, json.dumps(arguments)],
@@ -74,6 +75,7 @@ def test_muted_is_silent_within_a_tenth_of_a_second(call: Calling) -> None:
     found = call("mute")
     is_tone(found["before"], 500, 0.6)
     assert found["leaked"] < -30
+    assert all(late <= 0.1 for late in found["silent_after"])
     is_tone(found["again"], 700, 0.5)
     assert found["muted"] is False
 

@@ -41,7 +41,8 @@ def test_what_is_said_is_heard(play: Callable[..., Any], single: bool) -> None:
     assert found["tones"]["dropped"] == [0, 0, 0]
     muted = found["mute"]
     assert muted["before"]["seconds"] > 0.3
-    assert all(late <= 0.1 for late in muted["late"])
+    # Where the sound goes, nothing arrives a tenth of a second after the call.
+    assert all(late <= 0.1 for late in (*muted["late"], *muted["silent_after"]))
     assert muted["leaked"] < -40
     _is_tone(muted["again"], 900, 0.6)
     assert found["button"]["unheard"] == 0
@@ -62,6 +63,12 @@ def test_several_tracks_and_one_that_is_replaced(play: Callable[..., Any], singl
     assert found["replaced"]["heard"]["frequency"] == pytest.approx(900, abs=2)
     assert found["replaced"]["distinct"] == 2
     assert found["replaced"]["tracks"][:3] == ["TrackStarted", "TrackEnded", "TrackStarted"]
+
+
+def test_a_busy_application_loses_nobody(play: Callable[..., Any]) -> None:
+    found = play("busy", again=True)["busy"]
+    assert found["levels"] == pytest.approx([0, 0], abs=2)
+    assert found["dropped"] == 0
 
 
 def test_attributes_and_who_is_there(play: Callable[..., Any]) -> None:
