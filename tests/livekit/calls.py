@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 
 from estuary_anyio import VoiceMode
+from estuary_audio.livekit import BotAudio
+from estuary_audio.livekit.mailbox import Mailbox
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import (
     Disconnected,
@@ -204,3 +208,52 @@ async def trouble(stage: Stage) -> Any:
             found = {}
         reply = await call.client.send_text_and_wait("Are you there?", text_only=True)
         return {**found, "text": bool(reply.text), "active": call.client.is_voice_active}
+
+
+async def crossing(stage: Stage) -> Any:
+    """How long a frame takes from LiveKit's thread to a handler, in milliseconds, while the
+    application does nothing, or works in slices of so many milliseconds."""
+    came: dict[int, float] = {}
+    took: list[float] = []
+    put = Mailbox.put
+
+    def noting(mailbox: Mailbox, event: Any) -> None:
+        if isinstance(event, BotAudio):
+            came[id(event.pcm)] = time.perf_counter()
+        put(mailbox, event)
+
+    async def work(slice_: float) -> None:
+        while True:
+            end = time.perf_counter() + slice_
+            while time.perf_counter() < end:
+                pass
+            await anyio.lowlevel.checkpoint()
+
+    figures = {}
+    async with calling(stage) as call:
+        await call.client.start_voice()
+        await call.heard(0.5)
+
+        def handler(pcm: Any) -> None:
+            at = came.pop(id(getattr(pcm, "pcm", pcm)), None)
+            if at is not None:
+                took.append((time.perf_counter() - at) * 1000)
+
+        call.client.on("audio_received", handler)
+        Mailbox.put = noting  # type: ignore[method-assign]
+        for name, slice_ in (("idle", 0.0), ("2 ms", 0.002), ("20 ms", 0.02)):
+            took.clear()
+            async with anyio.create_task_group() as tasks:
+                if slice_:
+                    tasks.start_soon(work, slice_)
+                await anyio.sleep(stage.arguments["seconds"])
+                tasks.cancel_scope.cancel()
+            each = sorted(took)
+            figures[name] = {
+                "frames": len(each),
+                "median": statistics.median(each),
+                "p99": each[len(each) * 99 // 100],
+                "most": each[-1],
+            }
+        Mailbox.put = put  # type: ignore[method-assign]
+    return figures

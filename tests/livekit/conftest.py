@@ -40,11 +40,12 @@ def which(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def server(which: str) -> Iterator[str]:
     """Its URL."""
-    yield from _own() if which == "own" else _livekit()
+    yield from sfu() if which == "own" else _livekit()
 
 
-def _own() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.livekit.sfu"]
+def sfu(*args: str) -> Iterator[str]:
+    """The tests' own server, as a process, and its URL."""
+    command = [sys.executable, "-m", "tests.livekit.sfu", *args]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

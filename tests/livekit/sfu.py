@@ -3,7 +3,7 @@
     python -m tests.livekit.sfu [v0]     writes its URL, and serves until its input ends
 
 v1 has a single peer connection (`/rtc/v1`), v0 two (`/rtc`); with `v0` it knows that one only. It
-speaks as much of LiveKit's API as the tests use of a real server's (`/twirp/livekit.RoomService/…`);
+speaks as much of LiveKit's API as the tests use of a real server (`/twirp/livekit.RoomService/…`);
 `/test/…` is its own.
 """
 
@@ -146,6 +146,7 @@ class Room:
         self.info = models.Room(sid=_sid("RM"), name=name, creation_time=int(time.time()))
         self.members: dict[str, Member] = {}
         self.soon = soon
+        self._telling = asyncio.Lock()
 
     def others(self, member: Member) -> list[Member]:
         """All but one."""
@@ -153,29 +154,33 @@ class Room:
 
     async def tell(self, about: Member) -> None:
         """Everybody learns what has become of a participant."""
-        info = about.identify()
-        for member in list(self.members.values()):
-            await member.send(update=rtc.ParticipantUpdate(participants=[info]))
+        # In order: that who has come back is gone would be believed for good.
+        async with self._telling:
+            info = about.identify()
+            for member in list(self.members.values()):
+                await member.send(update=rtc.ParticipantUpdate(participants=[info]))
 
     async def enter(self, member: Member) -> None:
         """A participant comes; one of the same name goes."""
         before = self.members.pop(member.info.identity, None)
         if before is not None:
             await dismiss(before, models.DUPLICATE_IDENTITY)
-        self.members[member.info.identity] = member
-        for other in self.others(member):
+        async with self._telling:
+            self.members[member.info.identity] = member
             info = member.identify()
-            await other.send(update=rtc.ParticipantUpdate(participants=[info]))
+            for other in self.others(member):
+                await other.send(update=rtc.ParticipantUpdate(participants=[info]))
 
     async def leave(self, member: Member) -> None:
         """A participant goes."""
         if self.members.get(member.info.identity) is member:
             del self.members[member.info.identity]
             member.info.state = models.ParticipantInfo.DISCONNECTED
+            # First, since what follows waits for others, and this one may be back by then.
+            await self.tell(member)
             for other in self.others(member):
                 for track in member.tracks.values():
                     await other.unhear(track)
-            await self.tell(member)
         for other in self.others(member):
             for track in other.tracks.values():
                 track.forwards = [one for one in track.forwards if one not in member.hears]

@@ -117,3 +117,18 @@ def test_voice_that_cannot_start_says_why(call: Calling, wrong: str) -> None:
     assert said[wrong] in found["message"]
     assert found["text"] is True
     assert found["active"] is False
+
+
+@pytest.mark.long
+def test_how_long_a_frame_takes_to_a_handler(call: Calling, backend: str) -> None:
+    """Figures, to be read with `-s` on a machine that has nothing else to do. The budget is 5 ms at
+    the 99th percentile when the application is idle."""
+    seconds = 10
+    print()
+    for load, found in call("crossing", seconds=seconds).items():
+        print(
+            f"{backend}, {load}: median {found['median']:.2f} ms, p99 {found['p99']:.2f} ms, "
+            f"most {found['most']:.2f} ms, {found['frames']} frames"
+        )
+        # Each frame of 20 ms, once.
+        assert found["frames"] == pytest.approx(50 * seconds, rel=0.1)

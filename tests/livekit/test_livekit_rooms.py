@@ -95,12 +95,13 @@ def test_the_server_ends_it(play: Callable[..., Any]) -> None:
     assert found["removed"] == ["participant_removed", "participant_removed", refused]
 
 
-# It fails: in v0 the first sound of this room does not come. Whose fault that is, is not known yet.
-@pytest.mark.long
-def test_a_connection_that_is_cut_comes_back(play: Callable[..., Any], own: bool) -> None:
+@BOTH_VERSIONS
+def test_a_connection_that_is_cut_comes_back(
+    play: Callable[..., Any], own: bool, single: bool
+) -> None:
     if not own:
         pytest.skip("LiveKit's server cuts nobody off")
-    found = play("cut", single=False)["cut"]
+    found = play("cut", single=single)["cut"]
     assert found["told"] == ["room_reconnecting", "room_reconnected"]
     for sound in found["heard"]:
         assert sound["frequency"] == pytest.approx(900, abs=2)
