@@ -14,8 +14,10 @@ import pytest
 
 from tests.audio.card import playing
 from tests.audio.conftest import servers, sound_card
+from tests.audio.test_audio_open_air import ROOM, converse
 from tests.audio.test_audio_spoken import aloud
-from tests.cli.conftest import ROOT, clean_environment, script
+from tests.cli.conftest import ROOT as FOLDER
+from tests.cli.conftest import clean_environment, script
 from tests.livekit.conftest import PATIENCE, sfu
 from tests.livekit.keys import KEY, SECRET
 from tests.speech.flite import need, words, wrong_words
@@ -89,6 +91,16 @@ def test_a_voice_session_in_a_room(
     assert outcome["tasks"] == 0
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_an_open_loudspeaker(server: str, anyio_backend: str, tmp_path: Path) -> None:
+    """What the session does about echo, it does here too: it comes before the room."""
+    report = await converse(tmp_path, ROOM, "cancel", 1.0, number=2, livekit=server)
+    assert report.self_interruptions == []
+    assert report.ghosts == []
+    assert report.echoes == []
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"], indirect=True)
 def test_talk_in_a_room(server: str, backend: str, sound_card: Card) -> None:
     need("flite")
@@ -106,7 +118,7 @@ def test_talk_in_a_room(server: str, backend: str, sound_card: Card) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            cwd=ROOT,
+            cwd=FOLDER,
             env=environment,
         )
 
