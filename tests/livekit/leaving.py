@@ -27,8 +27,10 @@ async def main(url: str, how: str) -> None:
             await user.until_heard()
             await user.send_audio(tone(440, 0.2, 16000))
             async for event in bot:
-                if isinstance(event, BotAudio) and any(event.pcm):
-                    break
+                if isinstance(event, BotAudio):
+                    if any(event.pcm):
+                        break
+                    user.push_audio(tone(440, 0.02, 16000))
         if how == "raises":
             raise KeyError("the program's own")
         if how == "exits":

@@ -103,6 +103,7 @@ class Peer:
         self._free.set()
         self._offers = 0
         self._early: list[Any] = []  # Candidates that came before what they belong to.
+        self._taken: set[int] = set()  # Sections; what has carried a track carries no other.
 
     def _changed(self) -> None:
         if self.pc.connectionState == "connected":
@@ -175,7 +176,7 @@ class Peer:
         spare = [
             t
             for t in self.pc.getTransceivers()
-            if t.kind == "audio" and t.sender.track is None and t._offerDirection == "sendonly"
+            if t.kind == "audio" and t._offerDirection == "sendonly" and id(t) not in self._taken
         ]
         left = []
         for forward in forwards:
@@ -184,6 +185,7 @@ class Peer:
                 continue
             if id(forward) not in sent:
                 transceiver = spare.pop(0)
+                self._taken.add(id(transceiver))
                 transceiver.direction = "sendonly"
                 transceiver.sender.replaceTrack(forward)
                 _name(transceiver.sender, forward)
