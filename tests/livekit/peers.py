@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import aioice.ice
@@ -24,8 +25,10 @@ aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 WAITING = 25
 """Frames of 20 ms that may wait for a subscriber."""
 
-
 LOUD = 1000
+
+CONNECTED_WITHIN = 10.0
+"""Seconds until a client that does not connect is not waited for."""
 
 
 class Forward(MediaStreamTrack):
@@ -122,6 +125,16 @@ class Peer:
         else:
             await self.pc.addIceCandidate(found)
 
+    async def _steady(self) -> None:
+        """Wait for the connection, once there are descriptions of one.
+
+        Sections that are agreed on while aiortc shakes hands never flow: what would begin them
+        finds a transport that is neither new nor connected, and is not called again.
+        """
+        if self.pc.remoteDescription is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.connected.wait(), CONNECTED_WITHIN)
+
     async def _described(self, sdp: str, kind: str) -> None:
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, kind))
         while self._early:
@@ -149,6 +162,7 @@ class Peer:
         """Our offer, once the one before it is answered."""
         await self._free.wait()
         self._free.clear()
+        await self._steady()
         self._offers += 1
         await self.pc.setLocalDescription(await self.pc.createOffer())
         sdp = self.pc.localDescription.sdp
@@ -163,6 +177,7 @@ class Peer:
 
     async def answer(self, offer: Any, forwards: list[Forward]) -> tuple[Any, list[Forward]]:
         """Our answer, and what found no section to be sent in."""
+        await self._steady()
         await self._described(offer.sdp, "offer")
         for media in SessionDescription.parse(offer.sdp).media:
             for transceiver in self.pc.getTransceivers():

@@ -86,6 +86,12 @@ class Member:
         self.info.is_publisher = bool(self.tracks)
         return self.info
 
+    async def invite(self) -> None:
+        """Offer the connection that what it hears comes in, before there is anything."""
+        async with self._changing:
+            self.subscriber.pc.createDataChannel("_reliable")
+            await self.send(offer=await self.subscriber.offer())
+
     async def hear(self, track: Published, owner: Member) -> None:
         """Subscribe to a track, once."""
         if any(one.track == track.info.sid for one in self.hears):
@@ -338,8 +344,7 @@ class Server:
             if join.publisher_offer.sdp:
                 await member.answer(join.publisher_offer)
         else:
-            member.subscriber.pc.createDataChannel("_reliable")
-            await member.send(offer=await member.subscriber.offer())
+            await member.invite()
         for other in others:
             for track in other.tracks.values():
                 self._soon(member.hear(track, other))

@@ -42,6 +42,7 @@ def test_what_is_said_is_heard(play: Callable[..., Any], single: bool) -> None:
     muted = found["mute"]
     assert muted["before"]["seconds"] > 0.3
     # Where the sound goes, nothing arrives a tenth of a second after the call.
+    print("silent after", [f"{1000 * late:.0f} ms" for late in muted["silent_after"]])
     assert all(late <= 0.1 for late in (*muted["late"], *muted["silent_after"]))
     assert muted["leaked"] < -40
     _is_tone(muted["again"], 900, 0.6)
