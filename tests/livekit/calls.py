@@ -230,7 +230,7 @@ async def crossing(stage: Stage) -> Any:
             await anyio.lowlevel.checkpoint()
 
     figures = {}
-    Mailbox.put = noting  # type: ignore[method-assign]
+    Mailbox.put = noting  # type: ignore[assignment, method-assign]
     async with calling(stage) as call:
         await call.client.start_voice()
         await call.heard(0.5)

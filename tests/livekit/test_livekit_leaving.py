@@ -10,7 +10,7 @@ import pytest
 
 from tests.livekit.conftest import PATIENCE
 
-TIMES, AT_ONCE = 20, 4
+TIMES, AT_ONCE = 20, 2
 
 pytestmark = pytest.mark.timeout(4 * PATIENCE)
 
