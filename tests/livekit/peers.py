@@ -146,8 +146,11 @@ class Peer:
 
     # Dual connection: the server offers what it sends.
 
-    def send_by_offer(self, forward: Forward) -> None:
+    async def send_by_offer(self, forward: Forward) -> None:
         """A new section that carries the track; `offer` tells the client."""
+        # Before it is added, since nothing is connected while there is one to be agreed on.
+        await self._free.wait()
+        await self._steady()
         transceiver = self.pc.addTransceiver(forward, "sendonly")
         _name(transceiver.sender, forward)
 

@@ -103,7 +103,7 @@ class Member:
             await self.send(media_sections_requirement=rtc.MediaSectionsRequirement(num_audios=1))
             return
         async with self._changing:
-            self.subscriber.send_by_offer(forward)
+            await self.subscriber.send_by_offer(forward)
             await self.send(offer=await self.subscriber.offer())
         await self.flows(forward)
 
