@@ -103,7 +103,9 @@ async def mute(stage: Stage) -> Any:
                 user.room.push_audio(tone(frequency, 0.02, USER_RATE))
                 await bot.seconds(0.02, USER_RATE)
 
-        await say(500)
+        with anyio.fail_after(PATIENCE):  # Until it is heard: how long it is on its way, varies.
+            while measured(bot.audio[start:], USER_RATE)["seconds"] <= 0.3:
+                await say(500)
         muted_at = time.monotonic()
         await user.room.set_muted(True)
         first = len(bot.audio)
