@@ -122,6 +122,8 @@ class _Stay:
         from estuary_audio.livekit import open_room  # Late: heavy, and of an extra.
 
         config, command = self._config, self._command
+        # Without `processing`: who has the microphone knows when the loudspeaker plays, and has
+        # done all that the configuration's `apm_*` ask for (VoiceSession).
         async with open_room(
             command.url,
             command.token,

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from estuary_audio import pcm
+from estuary_audio.parting import prepare
 from estuary_audio.passage import FRAME
 from estuary_proto.errors import ErrorCode, EstuaryError
 
@@ -24,12 +25,15 @@ def livekit(name: str, purpose: str = "removing echo") -> Any:
     Raises EstuaryError LIVEKIT_UNAVAILABLE when the package, or its native part, is not there.
     """
     try:
-        return import_module(name)
+        module = import_module(name)
     except ImportError:
         problem = "the package livekit is not installed"
     except Exception as error:
         # Its native library is looked for on import, and missing that is no ImportError.
         problem = f"the package livekit cannot be used ({error})"
+    else:
+        prepare()
+        return module
     raise EstuaryError(
         f"{purpose} needs the extra [livekit], and {problem}: pip install 'estuary-anyio[livekit]'",
         ErrorCode.LIVEKIT_UNAVAILABLE,

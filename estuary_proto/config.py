@@ -135,7 +135,8 @@ class EstuaryConfig:
     """All settings of a client; the first four may be given by position (seed 000, API 2).
 
     Raises EstuaryError CONFIG_INVALID for a wrong value, naming the field, the problem and the way
-    out. Times are seconds, rates are Hz, sizes are bytes.
+    out. Times are seconds, rates are Hz, sizes are bytes. `apm_*` say what a VoiceSession does to
+    its microphone, whichever way voice goes; `send_audio` sends what it is given.
     """
 
     server_url: str

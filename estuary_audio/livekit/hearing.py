@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from estuary_audio.livekit.events import BotAudio, TrackEnded, TrackStarted
@@ -33,11 +34,6 @@ class Hearing:
         self._heard: dict[str, str] = {}
         """Whose voice each track is."""
         self._readers: dict[str, asyncio.Task[None]] = {}
-
-    @property
-    def dropped(self) -> float:
-        """Seconds of tracks that were too far ahead of the others."""
-        return self._mixer.dropped * BLOCK / 1000
 
     def begin(self, track: Any, sid: str, identity: str) -> None:
         """A track has come; nothing if it is no sound."""
@@ -77,7 +73,8 @@ class Hearing:
             async for event in stream:
                 if sid not in self._heard:
                     break
-                self._give(self._mixer.push(sid, bytes(event.frame.data.cast("B"))))
+                frame = bytes(event.frame.data.cast("B"))
+                self._give(self._mixer.push(sid, frame, time.monotonic()))
         finally:
             await stream.aclose()
             self.end(sid)

@@ -3,59 +3,73 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
 
 from estuary_audio.extra import numpy as np
 
-AHEAD = 5
-"""Frames that a voice may be ahead of the one that sets the pace."""
+LATE: Final = 0.1
+"""Seconds that the other voices wait for one whose next frame has not come."""
+
+
+@dataclass
+class _Voice:
+    waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
+    """When each frame came, and the frame."""
+    present: bool = False
+    """Whether the others wait for it: from its first frame, until it is late or over."""
+    over: bool = False
 
 
 class Mixer:
-    """Frames of equal length from any number of tracks in, their sum out.
+    """Frames of equal length from any number of tracks in, their sum out; none is dropped.
 
-    The track that has been there longest sets the pace; LiveKit gives sound for each, silence too,
-    as long as it is there.
+    LiveKit gives sound for all tracks at one pace, silence too, but a loop that was busy takes what
+    came meanwhile of one track after the other: so frames wait for those of the other tracks. A
+    track that gives nothing for `LATE` seconds is not waited for until it gives again.
     """
 
     def __init__(self) -> None:
-        self.dropped: int = 0
-        """Frames of tracks that were too far ahead."""
-        self._live: list[str] = []
-        self._waiting: dict[str, deque[bytes]] = {}
+        self._voices: dict[str, _Voice] = {}
 
     def begin(self, track: str) -> None:
         """A track is heard."""
-        self._live.append(track)
-        self._waiting[track] = deque()
+        before = self._voices.pop(track, None)
+        if before is not None:  # Over, and some of it still waits.
+            self._voices[f"{track} {id(before)}"] = before
+        self._voices[track] = _Voice()
 
-    def push(self, track: str, frame: bytes) -> list[bytes]:
-        """Take a frame; gives what is complete."""
-        waiting = self._waiting[track]
-        waiting.append(frame)
-        if track != self._live[0]:
-            if len(waiting) > AHEAD:
-                waiting.popleft()
-                self.dropped += 1
-            return []
-        sums = []
-        while waiting:
-            sums.append(self._sum())
+    def push(self, track: str, frame: bytes, now: float) -> list[bytes]:
+        """Take a frame that came at `now` (monotonic seconds); gives what is complete."""
+        voice = self._voices[track]
+        voice.present = True
+        voice.waiting.append((now, frame))
+        sums = self._complete()
+        while any(one.waiting and now - one.waiting[0][0] > LATE for one in self._voices.values()):
+            for one in self._voices.values():
+                one.present = one.present and bool(one.waiting)
+            sums += self._complete()
         return sums
 
     def end(self, track: str) -> list[bytes]:
-        """A track is heard no more; after the last one, what still waits is given."""
-        self._live.remove(track)
+        """A track is heard no more, but for what waits of it; gives what had waited for it."""
+        voice = self._voices[track]
+        voice.over, voice.present = True, False
+        return self._complete()
+
+    def _complete(self) -> list[bytes]:
+        """All sums that nobody present is missing in."""
         sums = []
-        while not self._live and any(self._waiting.values()):
+        while any(one.waiting for one in self._voices.values()) and not any(
+            one.present and not one.waiting for one in self._voices.values()
+        ):
             sums.append(self._sum())
-        ended = [one for one in self._waiting if one not in self._live]
-        for one in ended:
-            if not self._waiting[one]:
-                del self._waiting[one]
+        for name in [name for name, one in self._voices.items() if one.over and not one.waiting]:
+            del self._voices[name]
         return sums
 
     def _sum(self) -> bytes:
-        frames = [waiting.popleft() for waiting in self._waiting.values() if waiting]
+        frames = [one.waiting.popleft()[1] for one in self._voices.values() if one.waiting]
         if len(frames) == 1:
             return frames[0]
         total = np.zeros(max(map(len, frames)) // 2, np.int32)

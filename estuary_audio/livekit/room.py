@@ -162,7 +162,9 @@ async def open_room(
 
     In the block the room is joined and the track published; at its end, however it ends, the room
     is left and everything released: tasks, tracks, sockets, and on trio the thread that LiveKit
-    needs there. A join that is cancelled returns at once; what it may still achieve is undone.
+    needs there. A join that is cancelled or out of time returns at once; what it may still achieve
+    is undone. With a server that took the connection and says nothing, LiveKit's native part holds
+    the socket until that server hangs up.
 
     Raises EstuaryError LIVEKIT_UNAVAILABLE without the extra `[livekit]`, AUTH_FAILED when the
     server refuses the token, CONNECTION_TIMEOUT after `connect_within` seconds, CONNECTION_FAILED

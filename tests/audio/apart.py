@@ -11,30 +11,38 @@ from typing import TYPE_CHECKING
 import anyio
 
 from estuary_anyio import EstuaryConfig
-from estuary_anyio.gateway import serve_gateway
+from estuary_anyio.gateway import LiveKitSettings, serve_gateway
 from estuary_proto.gateway import Character, ServerConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from estuary_proto.config import VoiceTransport
+
 MIND = ServerConfig(characters={"demo": Character("Wren", voice="rms")})
 
 
 @contextmanager
-def gateway() -> Iterator[EstuaryConfig]:
-    """How to reach it, while it runs."""
-    command = [sys.executable, "-m", "tests.audio.apart"]
+def gateway(livekit: str = "") -> Iterator[EstuaryConfig]:
+    """How to reach it, while it runs; in rooms of that LiveKit server, where there is one."""
+    command = [sys.executable, "-m", "tests.audio.apart", *([livekit] if livekit else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         url, api_key, character_id = json.loads(process.stdout.readline())
-        yield EstuaryConfig(url, api_key, character_id, "me")
+        way: VoiceTransport = "livekit" if livekit else "websocket"
+        yield EstuaryConfig(url, api_key, character_id, "me", voice_transport=way)
         process.stdin.close()
 
 
 async def serve() -> None:
     """Until nobody holds its input."""
-    async with serve_gateway(stt="pocketsphinx", tts="flite", server=MIND) as ours:
+    livekit = None
+    if sys.argv[1:]:
+        from tests.livekit.keys import KEY, SECRET  # Late: of an extra.
+
+        livekit = LiveKitSettings(sys.argv[1], KEY, SECRET)
+    async with serve_gateway(stt="pocketsphinx", tts="flite", server=MIND, livekit=livekit) as ours:
         print(json.dumps([ours.url, ours.api_key, ours.character_id]), flush=True)
         await anyio.to_thread.run_sync(sys.stdin.read)
 

@@ -38,13 +38,14 @@ async def converse(
     *,
     over: bool = True,
     seed: str = "",
+    livekit: str = "",
 ) -> Report:
     """So many interruptions by sentences that nobody has seen before; without `over`, the character
     is silent when the user speaks."""
     pytest.importorskip("pocketsphinx", reason="not installed: the extra [speech]")
     need("flite")
     seed = seed or str(time.time_ns())
-    with LiveRoom(air, folder) as room, gateway() as config:
+    with LiveRoom(air, folder) as room, gateway(livekit) as config:
         delay = await device_delay(room)
         async with EstuaryClient(config) as client:
             await client.connect()
@@ -53,6 +54,7 @@ async def converse(
             session = VoiceSession(client, echo=echo, on_playback_event=talk.told)
             async with session:
                 assert session.echo is EchoHandling(echo)
+                assert client.voice_transport == config.voice_transport
                 report = await talk.run(session, sentences(number, seed))
     report.echoes = echoes(report, answers.texts)
     print(f"\n{echo}, {air}, seed {seed}, {'over' if over else 'beside'} the character: {report}")

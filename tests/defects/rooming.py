@@ -111,7 +111,7 @@ async def auto_prefers_livekit(subject: Subject) -> None:
 
 @claim(
     "39",
-    "who lacks the package is told of the way without it, the WebSocket",
+    "who lacks the package is told of the way without it, the WebSocket, and that works",
     fails="AssertionError: it says ",
 )
 async def a_missing_package(subject: Subject) -> None:
@@ -123,8 +123,17 @@ async def a_missing_package(subject: Subject) -> None:
                 await client.connect()
                 with raising(subject.EstuaryError) as raised:
                     await client.start_voice()
+                assert client.is_connected
+                assert not client.is_voice_active
             told = str(raised[0]) if raised else "nothing"
             assert "voice_transport='websocket'" in told, f"it says {told}"
+            # And that is a way, as is the one that chooses by itself.
+            for way in ("websocket", "auto"):
+                async with subject.client(server, voice_transport=way) as client:
+                    await client.connect()
+                    await client.start_voice()
+                    assert client.is_voice_active, f"there is no voice with {way}"
+                    assert client.voice_transport == "websocket"
     finally:
         for name, module in before.items():
             if module is None:

@@ -19,7 +19,7 @@ WITHOUT: Final = {
     "17": "an order that is not defined cannot be shown to be wrong by one run",
     "18": "needs more than 10 s of waiting; the core's tests show ours with a virtual clock",
     "29": "a feature that is missing there: `ask`, `wait_for`, `events`",
-    "45": "tests/livekit show ours: several tracks, and tracks that are replaced",
+    "45": "of two who speak both are heard by it, as tried; replaced tracks: tests/livekit",
     "47": "a voice session of ours feeds the far end at play time on either way: tests/audio",
     "83": "about documents",
 }

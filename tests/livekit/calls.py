@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import statistics
+import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from estuary_anyio import VoiceMode
+from estuary_audio.livekit import BotAudio
+from estuary_audio.livekit.mailbox import Mailbox
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import (
     Disconnected,
@@ -85,10 +89,13 @@ async def mute(stage: Stage) -> Any:
         for _ in range(30):
             await client.send_audio(tone(500, 0.02, MIC_RATE), live=True)
             await call.heard(0.02)
+        muted_at = time.monotonic()
         client.mute()
         for _ in range(60):
             await client.send_audio(tone(900, 0.02, MIC_RATE), live=True)
             await call.heard(0.02)
+        stage.name = (await call.told(LiveKitConnected)).room
+        ends = await stage.test("loud", identity="player-Ada") if stage.arguments["own"] else []
         await call.until(lambda: call.ears.heard)
         client.toggle_mute()
         await client.send_audio(tone(700, 0.5, MIC_RATE) + _silence(1.0))
@@ -98,6 +105,7 @@ async def mute(stage: Stage) -> Any:
             "leaked": share(call.ears.heard[0], MIC_RATE, 900),
             "again": measured(call.ears.heard[1], MIC_RATE),
             "muted": client.is_muted,
+            "silent_after": [end - muted_at for end in ends],
         }
 
 
@@ -199,3 +207,52 @@ async def trouble(stage: Stage) -> Any:
             found = {}
         reply = await call.client.send_text_and_wait("Are you there?", text_only=True)
         return {**found, "text": bool(reply.text), "active": call.client.is_voice_active}
+
+
+async def crossing(stage: Stage) -> Any:
+    """How long a frame takes from LiveKit's thread to a handler, in milliseconds, while the
+    application does nothing, or works half of its time in slices of so many milliseconds."""
+    came: dict[int, float] = {}
+    took: list[float] = []
+    put = Mailbox.put
+
+    def noting(mailbox: Mailbox, event: Any) -> None:
+        if isinstance(event, BotAudio):
+            came[id(event.pcm)] = time.perf_counter()
+        put(mailbox, event)
+
+    async def work(slice_: float) -> None:
+        while True:
+            end = time.perf_counter() + slice_
+            while time.perf_counter() < end:
+                pass
+            await anyio.sleep(slice_)
+
+    figures = {}
+    Mailbox.put = noting  # type: ignore[assignment, method-assign]
+    async with calling(stage) as call:
+        await call.client.start_voice()
+        await call.heard(0.5)
+
+        def handler(pcm: Any) -> None:
+            at = came.pop(id(getattr(pcm, "pcm", pcm)), None)
+            if at is not None:
+                took.append((time.perf_counter() - at) * 1000)
+
+        call.client.on("audio_received", handler)
+        for name, slice_ in (("idle", 0.0), ("2 ms", 0.002), ("20 ms", 0.02)):
+            took.clear()
+            async with anyio.create_task_group() as tasks:
+                if slice_:
+                    tasks.start_soon(work, slice_)
+                await anyio.sleep(stage.arguments["seconds"])
+                tasks.cancel_scope.cancel()
+            each = sorted(took)
+            figures[name] = {
+                "frames": len(each),
+                "median": statistics.median(each),
+                "p99": each[len(each) * 99 // 100],
+                "most": each[-1],
+            }
+    Mailbox.put = put  # type: ignore[method-assign]
+    return figures

@@ -22,8 +22,11 @@ PATIENCE = 60
 SERVERS = ["own", *(["livekit-server"] if shutil.which("livekit-server") else [])]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A room on a machine that is shared may be disturbed once; not three times."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A room on a machine that is shared may be disturbed once; not three times. `--reruns 0` shows
+    by what."""
+    if config.getoption("reruns", None) == 0:
+        return
     for item in items:
         plays = {"server", "play"} & set(getattr(item, "fixturenames", ()))
         if plays and item.get_closest_marker("long") is None:
@@ -40,11 +43,12 @@ def which(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def server(which: str) -> Iterator[str]:
     """Its URL."""
-    yield from _own() if which == "own" else _livekit()
+    yield from sfu() if which == "own" else _livekit()
 
 
-def _own() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.livekit.sfu"]
+def sfu(*args: str) -> Iterator[str]:
+    """The tests' own server, as a process, and its URL."""
+    command = [sys.executable, "-m", "tests.livekit.sfu", *args]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

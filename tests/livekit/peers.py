@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import aioice.ice
@@ -23,8 +25,10 @@ aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 WAITING = 25
 """Frames of 20 ms that may wait for a subscriber."""
 
-
 LOUD = 1000
+
+CONNECTED_WITHIN = 10.0
+"""Seconds until a client that does not connect is not waited for."""
 
 
 class Forward(MediaStreamTrack):
@@ -58,6 +62,8 @@ class Published:
         self.forwards: list[Forward] = []
         self.loud_while_muted = 0.0
         """Seconds of sound that came although the client had said that it is muted."""
+        self.loud_at = 0.0
+        """When sound came last (monotonic seconds, which all processes share)."""
         self._pump: asyncio.Task[None] | None = None
 
     def begin(self, source: MediaStreamTrack) -> None:
@@ -69,8 +75,10 @@ class Published:
         try:
             while True:
                 frame: Any = await source.recv()
-                if self.info.muted and abs(frame.to_ndarray()).max() > LOUD:
-                    self.loud_while_muted += frame.samples / frame.sample_rate
+                if abs(frame.to_ndarray()).max() > LOUD:
+                    self.loud_at = time.monotonic()
+                    if self.info.muted:
+                        self.loud_while_muted += frame.samples / frame.sample_rate
                 for forward in self.forwards:
                     forward.feed(frame)
         except MediaStreamError:
@@ -98,6 +106,7 @@ class Peer:
         self._free.set()
         self._offers = 0
         self._early: list[Any] = []  # Candidates that came before what they belong to.
+        self._taken: set[int] = set()  # Sections; what has carried a track carries no other.
 
     def _changed(self) -> None:
         if self.pc.connectionState == "connected":
@@ -116,6 +125,16 @@ class Peer:
         else:
             await self.pc.addIceCandidate(found)
 
+    async def _steady(self) -> None:
+        """Wait for the connection, once there are descriptions of one.
+
+        Sections that are agreed on while aiortc shakes hands never flow: what would begin them
+        finds a transport that is neither new nor connected, and is not called again.
+        """
+        if self.pc.remoteDescription is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.connected.wait(), CONNECTED_WITHIN)
+
     async def _described(self, sdp: str, kind: str) -> None:
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, kind))
         while self._early:
@@ -127,8 +146,11 @@ class Peer:
 
     # Dual connection: the server offers what it sends.
 
-    def send_by_offer(self, forward: Forward) -> None:
+    async def send_by_offer(self, forward: Forward) -> None:
         """A new section that carries the track; `offer` tells the client."""
+        # Before it is added, since nothing is connected while there is one to be agreed on.
+        await self._free.wait()
+        await self._steady()
         transceiver = self.pc.addTransceiver(forward, "sendonly")
         _name(transceiver.sender, forward)
 
@@ -143,6 +165,7 @@ class Peer:
         """Our offer, once the one before it is answered."""
         await self._free.wait()
         self._free.clear()
+        await self._steady()
         self._offers += 1
         await self.pc.setLocalDescription(await self.pc.createOffer())
         sdp = self.pc.localDescription.sdp
@@ -157,6 +180,7 @@ class Peer:
 
     async def answer(self, offer: Any, forwards: list[Forward]) -> tuple[Any, list[Forward]]:
         """Our answer, and what found no section to be sent in."""
+        await self._steady()
         await self._described(offer.sdp, "offer")
         for media in SessionDescription.parse(offer.sdp).media:
             for transceiver in self.pc.getTransceivers():
@@ -170,7 +194,7 @@ class Peer:
         spare = [
             t
             for t in self.pc.getTransceivers()
-            if t.kind == "audio" and t.sender.track is None and t._offerDirection == "sendonly"
+            if t.kind == "audio" and t._offerDirection == "sendonly" and id(t) not in self._taken
         ]
         left = []
         for forward in forwards:
@@ -179,6 +203,7 @@ class Peer:
                 continue
             if id(forward) not in sent:
                 transceiver = spare.pop(0)
+                self._taken.add(id(transceiver))
                 transceiver.direction = "sendonly"
                 transceiver.sender.replaceTrack(forward)
                 _name(transceiver.sender, forward)

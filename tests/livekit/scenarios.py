@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -100,12 +103,20 @@ async def mute(stage: Stage) -> Any:
                 user.room.push_audio(tone(frequency, 0.02, USER_RATE))
                 await bot.seconds(0.02, USER_RATE)
 
-        await say(500)
+        with anyio.fail_after(PATIENCE):  # Until it is heard: how long it is on its way, varies.
+            while measured(bot.audio[start:], USER_RATE)["seconds"] <= 0.3:
+                await say(500)
+        muted_at = time.monotonic()
         await user.room.set_muted(True)
         first = len(bot.audio)
         await say(700)
         quiet = bot.audio[first:]
-        late = await stage.test("muted", identity="user") if stage.arguments.get("own") else []
+        late: list[float] = []
+        silent_after: list[float] = []
+        if stage.arguments.get("own"):
+            late = await stage.test("muted", identity="user")
+            ends = await stage.test("loud", identity="user")
+            silent_after = [end - muted_at for end in ends]
         begin = len(bot.audio)
         await user.room.set_muted(False)
         await user.room.send_audio(tone(900, 0.6, USER_RATE))
@@ -116,6 +127,7 @@ async def mute(stage: Stage) -> Any:
             "after": measured(quiet, USER_RATE)["seconds"],
             "leaked": share(bot.audio[first:], USER_RATE, 700),
             "late": late,
+            "silent_after": silent_after,
             "again": measured(bot.audio[begin:], USER_RATE),
         }
 
@@ -191,6 +203,27 @@ async def _mixed(user: Ear, voices: dict[int, Ear]) -> list[float]:
     for ear in voices.values():
         await ear.room.clear_audio()
     return [level_of(audio, BOT_RATE, frequency) for frequency in (500, 900)]
+
+
+async def busy(stage: Stage) -> Any:
+    """An application that hears two voices does something else for a while."""
+    async with stage.joined("user", **USER) as user, AsyncExitStack() as stack:
+        for frequency in (500, 900):
+            parts = [stage.url, stage.name, f"voice-{frequency}", str(frequency)]
+            command = [sys.executable, "-m", "tests.livekit.voice", *parts]
+            process = await stack.enter_async_context(await anyio.open_process(command))
+            assert process.stdin is not None
+            stack.push_async_callback(process.stdin.aclose)
+        with anyio.fail_after(PATIENCE):
+            while True:
+                audio = await user.seconds(0.1, BOT_RATE)
+                if min(share(audio, BOT_RATE, each) for each in (500, 900)) > -20:
+                    break
+        time.sleep(0.5)  # noqa: ASYNC251 - This is what is tested.
+        audio = await user.seconds(0.5, BOT_RATE)
+        levels = [level_of(audio, BOT_RATE, frequency) for frequency in (500, 900)]
+    await stage.empty()
+    return {"levels": levels, "dropped": user.room.dropped}
 
 
 async def replaced(stage: Stage) -> Any:

@@ -1,9 +1,10 @@
 """A small LiveKit server for the tests: rooms, signalling of both versions, sound passed on.
 
-    python -m tests.livekit.sfu          writes its URL, and serves until its input ends
+    python -m tests.livekit.sfu [v0]     writes its URL, and serves until its input ends
 
-v1 has a single peer connection (`/rtc/v1`), v0 two (`/rtc`). It speaks as much of LiveKit's API as
-the tests use of a real server's (`/twirp/livekit.RoomService/…`); `/test/…` is its own.
+v1 has a single peer connection (`/rtc/v1`), v0 two (`/rtc`); with `v0` it knows that one only. It
+speaks as much of LiveKit's API as the tests use of a real server (`/twirp/livekit.RoomService/…`);
+`/test/…` is its own.
 """
 
 from __future__ import annotations
@@ -85,6 +86,12 @@ class Member:
         self.info.is_publisher = bool(self.tracks)
         return self.info
 
+    async def invite(self) -> None:
+        """Offer the connection that what it hears comes in, before there is anything."""
+        async with self._changing:
+            self.subscriber.pc.createDataChannel("_reliable")
+            await self.send(offer=await self.subscriber.offer())
+
     async def hear(self, track: Published, owner: Member) -> None:
         """Subscribe to a track, once."""
         if any(one.track == track.info.sid for one in self.hears):
@@ -96,7 +103,7 @@ class Member:
             await self.send(media_sections_requirement=rtc.MediaSectionsRequirement(num_audios=1))
             return
         async with self._changing:
-            self.subscriber.send_by_offer(forward)
+            await self.subscriber.send_by_offer(forward)
             await self.send(offer=await self.subscriber.offer())
         await self.flows(forward)
 
@@ -145,6 +152,7 @@ class Room:
         self.info = models.Room(sid=_sid("RM"), name=name, creation_time=int(time.time()))
         self.members: dict[str, Member] = {}
         self.soon = soon
+        self._telling = asyncio.Lock()
 
     def others(self, member: Member) -> list[Member]:
         """All but one."""
@@ -152,29 +160,33 @@ class Room:
 
     async def tell(self, about: Member) -> None:
         """Everybody learns what has become of a participant."""
-        info = about.identify()
-        for member in list(self.members.values()):
-            await member.send(update=rtc.ParticipantUpdate(participants=[info]))
+        # In order: that who has come back is gone would be believed for good.
+        async with self._telling:
+            info = about.identify()
+            for member in list(self.members.values()):
+                await member.send(update=rtc.ParticipantUpdate(participants=[info]))
 
     async def enter(self, member: Member) -> None:
         """A participant comes; one of the same name goes."""
         before = self.members.pop(member.info.identity, None)
         if before is not None:
             await dismiss(before, models.DUPLICATE_IDENTITY)
-        self.members[member.info.identity] = member
-        for other in self.others(member):
+        async with self._telling:
+            self.members[member.info.identity] = member
             info = member.identify()
-            await other.send(update=rtc.ParticipantUpdate(participants=[info]))
+            for other in self.others(member):
+                await other.send(update=rtc.ParticipantUpdate(participants=[info]))
 
     async def leave(self, member: Member) -> None:
         """A participant goes."""
         if self.members.get(member.info.identity) is member:
             del self.members[member.info.identity]
             member.info.state = models.ParticipantInfo.DISCONNECTED
+            # First, since what follows waits for others, and this one may be back by then.
+            await self.tell(member)
             for other in self.others(member):
                 for track in member.tracks.values():
                     await other.unhear(track)
-            await self.tell(member)
         for other in self.others(member):
             for track in other.tracks.values():
                 track.forwards = [one for one in track.forwards if one not in member.hears]
@@ -191,7 +203,8 @@ async def dismiss(member: Member, reason: Any) -> None:
 class Server:
     """All rooms."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, old: bool = False) -> None:
+        self._old = old
         self.rooms: dict[str, Room] = {}
         self.unready: dict[str, set[web.WebSocketResponse]] = {}
         """Rooms in which nothing is said, and who waits there."""
@@ -203,9 +216,8 @@ class Server:
         """The routes."""
         application = web.Application()
         add = application.router.add_route
-        for path in ("/rtc/validate", "/rtc/v1/validate"):
-            add("GET", path, self.validate)
-        for path in ("/rtc", "/rtc/v1"):
+        for path in ("/rtc",) if self._old else ("/rtc", "/rtc/v1"):
+            add("GET", f"{path}/validate", self.validate)
             add("GET", path, self.connect)
         add("POST", "/twirp/livekit.RoomService/{method}", self.service)
         add("POST", "/test/{method}", self.test)
@@ -254,6 +266,9 @@ class Server:
         elif method == "muted":
             member = self.rooms[query["room"]].members[query["identity"]]
             return web.json_response([track.loud_while_muted for track in member.tracks.values()])
+        elif method == "loud":
+            member = self.rooms[query["room"]].members[query["identity"]]
+            return web.json_response([track.loud_at for track in member.tracks.values()])
         return web.Response()
 
     # Signalling
@@ -329,8 +344,7 @@ class Server:
             if join.publisher_offer.sdp:
                 await member.answer(join.publisher_offer)
         else:
-            member.subscriber.pc.createDataChannel("_reliable")
-            await member.send(offer=await member.subscriber.offer())
+            await member.invite()
         for other in others:
             for track in other.tracks.values():
                 self._soon(member.hear(track, other))
@@ -425,7 +439,8 @@ def _unwrapped(text: str) -> Any:
 
 async def serve() -> None:
     """Serve on a free port until nobody is there to write to us."""
-    runner = web.AppRunner(Server().application(), shutdown_timeout=1)
+    server = Server(old="v0" in sys.argv[1:])
+    runner = web.AppRunner(server.application(), shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -21,10 +21,11 @@ pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 @pytest.fixture
-def call(server: str, backend: str) -> Calling:
+def call(server: str, backend: str, own: bool) -> Calling:
     """Play a scenario of `calls`; gives what it found, having left nothing behind."""
 
     def call(scenario: str, **arguments: Any) -> Any:
+        arguments["own"] = own
         command = [sys.executable, "-m", "tests.livekit.calling", scenario, backend, server]
         done = subprocess.run(
             [*command, json.dumps(arguments)],
@@ -74,6 +75,8 @@ def test_muted_is_silent_within_a_tenth_of_a_second(call: Calling) -> None:
     found = call("mute")
     is_tone(found["before"], 500, 0.6)
     assert found["leaked"] < -30
+    print("silent after", [f"{1000 * late:.0f} ms" for late in found["silent_after"]])
+    assert all(late <= 0.1 for late in found["silent_after"])
     is_tone(found["again"], 700, 0.5)
     assert found["muted"] is False
 
@@ -115,3 +118,19 @@ def test_voice_that_cannot_start_says_why(call: Calling, wrong: str) -> None:
     assert said[wrong] in found["message"]
     assert found["text"] is True
     assert found["active"] is False
+
+
+@pytest.mark.long
+def test_how_long_a_frame_takes_to_a_handler(call: Calling, backend: str) -> None:
+    """Figures, to be read with `-s` on a machine that has nothing else to do. The budget is 5 ms at
+    the 99th percentile when the application is idle."""
+    seconds = 6
+    print()
+    figures = call("crossing", seconds=seconds)
+    for load, found in figures.items():
+        print(
+            f"{backend}, {load}: median {found['median']:.2f} ms, p99 {found['p99']:.2f} ms, "
+            f"most {found['most']:.2f} ms, {found['frames']} frames"
+        )
+    for found in figures.values():  # Each frame of 20 ms, once.
+        assert found["frames"] == pytest.approx(50 * seconds, rel=0.1)

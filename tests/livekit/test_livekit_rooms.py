@@ -41,7 +41,9 @@ def test_what_is_said_is_heard(play: Callable[..., Any], single: bool) -> None:
     assert found["tones"]["dropped"] == [0, 0, 0]
     muted = found["mute"]
     assert muted["before"]["seconds"] > 0.3
-    assert all(late <= 0.1 for late in muted["late"])
+    # Where the sound goes, nothing arrives a tenth of a second after the call.
+    print("silent after", [f"{1000 * late:.0f} ms" for late in muted["silent_after"]])
+    assert all(late <= 0.1 for late in (*muted["late"], *muted["silent_after"]))
     assert muted["leaked"] < -40
     _is_tone(muted["again"], 900, 0.6)
     assert found["button"]["unheard"] == 0
@@ -62,6 +64,12 @@ def test_several_tracks_and_one_that_is_replaced(play: Callable[..., Any], singl
     assert found["replaced"]["heard"]["frequency"] == pytest.approx(900, abs=2)
     assert found["replaced"]["distinct"] == 2
     assert found["replaced"]["tracks"][:3] == ["TrackStarted", "TrackEnded", "TrackStarted"]
+
+
+def test_a_busy_application_loses_nobody(play: Callable[..., Any]) -> None:
+    found = play("busy", again=True)["busy"]
+    assert found["levels"] == pytest.approx([0, 0], abs=2)
+    assert found["dropped"] == 0
 
 
 def test_attributes_and_who_is_there(play: Callable[..., Any]) -> None:
@@ -88,12 +96,13 @@ def test_the_server_ends_it(play: Callable[..., Any]) -> None:
     assert found["removed"] == ["participant_removed", "participant_removed", refused]
 
 
-# It fails: in v0 the first sound of this room does not come. Whose fault that is, is not known yet.
-@pytest.mark.long
-def test_a_connection_that_is_cut_comes_back(play: Callable[..., Any], own: bool) -> None:
+@BOTH_VERSIONS
+def test_a_connection_that_is_cut_comes_back(
+    play: Callable[..., Any], own: bool, single: bool
+) -> None:
     if not own:
         pytest.skip("LiveKit's server cuts nobody off")
-    found = play("cut", single=False)["cut"]
+    found = play("cut", single=single)["cut"]
     assert found["told"] == ["room_reconnecting", "room_reconnected"]
     for sound in found["heard"]:
         assert sound["frequency"] == pytest.approx(900, abs=2)
