@@ -479,6 +479,9 @@ class Voice(OverLiveKit):
                 self._out.tell(message)
         elif self.mode is VoiceMode.PUSH_TO_TALK:
             self._failed("the server ended the turn by itself")
+        elif self.ear is Ear.OPENING and not self._ear_is_room:
+            # Said before it heard of this turn, maybe: what it may yet open is closed (rule 4).
+            self._failed("the server ended voice")
         else:
             self._room.withdraw(says=True)
             self._lapse()

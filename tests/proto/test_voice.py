@@ -137,6 +137,21 @@ def test_a_start_that_fails_leaves_both_sides_clean(how: str) -> None:
     assert talk.voice.is_active
 
 
+def test_a_server_that_ends_voice_before_it_has_begun() -> None:
+    """Maybe it had not heard of this turn when it said so: what it opens all the same is closed."""
+    talk = Talker(acks=False)
+    request = talk.start()
+    talk.says(VoiceStopped())
+    assert talk.settled == [(request, "VOICE_START_FAILED")]
+    assert talk.heard == "()"
+    talk.start()
+    talk.ack()
+    talk.ack()
+    talk.ack()
+    assert talk.heard == "()("
+    assert talk.told == ["started"]
+
+
 def test_stopped_before_it_began() -> None:
     talk = Talker(acks=False)
     start = talk.start()
