@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Gram = tuple[str, ...]
-DISCOUNT: Final = 0.3
+DISCOUNT: Final = 0.05
 """The share of a count that is kept for what was not seen."""
 _NEVER: Final = -99.0
 
