@@ -237,6 +237,7 @@ class Conversation:
         if self._interrupted:
             turn.noticed = self._interrupted[0].at - at
         elif self._over:
+            self._may_interrupt_until = float("inf")  # It is us.
             self._client.interrupt()
         await self._answered(session)
         if turn.noticed is not None:
