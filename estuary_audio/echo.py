@@ -82,7 +82,7 @@ class EchoCanceller:
         # What removes echo is astray for a while when sound was lost; what is heard is not.
         astray = self._alignment.may_mislead
         self._speech = SpeechDetector(inner, RESIDUE, astray, lowest=LEAST_RESIDUE)
-        self._beside = SpeechDetector(inner, COUPLING, moved)
+        self._beside = SpeechDetector(inner, COUPLING, moved, whole=True)
         self._linear = LinearEcho(inner)
 
     @property

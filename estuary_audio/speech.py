@@ -38,6 +38,10 @@ CEILING = 20.0
 ENOUGH = 3.0
 """Mean over the bands, in dB, that makes a frame one of speech."""
 
+LOUDER = 7.0
+"""dB above all that is expected, in all bands together, that make one too: who speaks loudly in few
+bands. For what has not been cleaned; what is left of an echo is as uneven."""
+
 RECENT, NEEDED = 20, 10
 """Frames that are looked at, and how many of them must be speech to begin."""
 
@@ -79,7 +83,8 @@ class SpeechDetector:
     """Frames of 10 ms at `rate` in; `coupling` is in dB, at first, from loudspeaker to here.
 
     `is_echo()` is asked, before speech is believed, whether it is the loudspeaker's after all.
-    The coupling never passes for less than `lowest`.
+    The coupling never passes for less than `lowest`. With `whole`, what is loud in few bands
+    counts.
     """
 
     def __init__(
@@ -88,6 +93,8 @@ class SpeechDetector:
         coupling: float,
         is_echo: Callable[[], bool] = lambda: False,
         lowest: float = LEAST,
+        *,
+        whole: bool = False,
     ) -> None:
         self.onset: float | None = None
         """When the speech began that goes on now; None while there is none."""
@@ -97,6 +104,7 @@ class SpeechDetector:
         self._first_coupling = coupling
         self._is_echo = is_echo
         self._lowest = lowest
+        self._whole = 10 ** (LOUDER / 10) if whole else float("inf")
         self._said: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._edges: Any = None
         self.clear()
@@ -157,10 +165,14 @@ class SpeechDetector:
         expected = explained + self._floor + QUIET
         excess = 10 * np.log10((self._near + QUIET) / expected)
         score = float(np.mean(np.clip(excess - MARGIN, 0.0, CEILING)))
-        speech = score > ENOUGH
+        speech = score > ENOUGH or self._is_louder(float(expected.sum()))
         self._learn(speech)
         self._judge(at, speech)
         return speech
+
+    def _is_louder(self, expected: float) -> bool:
+        """Than the loudspeaker, while that is what is expected most."""
+        return self.explained > self.quiet and float(self._near.sum()) > self._whole * expected
 
     def _powers(self, frame: Any, which: int) -> Any:
         """Power in each band over this frame and the one before."""

@@ -41,7 +41,7 @@ class Suppressor:
         self.rate: int = rate
         inner = inner_rate(rate)
         self._alignment = Alignment(inner)
-        self._speech = SpeechDetector(inner, COUPLING, self._alignment.has_moved)
+        self._speech = SpeechDetector(inner, COUPLING, self._alignment.has_moved, whole=True)
         self._passage = Passage(rate, 0, self._analyse)
         self._linear = LinearEcho(inner)
         self._gate = Gate(rate, PREROLL)

@@ -313,6 +313,20 @@ def test_who_has_just_ended_does_not_speak_over_the_answer(ends: int, over: bool
     assert not detector.over(0.0)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_who_is_louder_in_all_counts(whole: bool) -> None:
+    """Somebody over a loudspeaker, by too little for each band."""
+    rng = np.random.default_rng(4)
+    detector = SpeechDetector(16000, 0.0, whole=whole)
+    for index in range(400):
+        far = (0.1 * rng.normal(size=160)).astype(np.float32)
+        user = 0.36 * rng.normal(size=160).astype(np.float32) * (300 <= index)
+        detector.feed(far + user, far, index * 0.01, 0.0)
+        if index == 299:
+            assert detector.onset is None
+    assert (detector.onset is not None) is whole
+
+
 def test_what_turns_out_to_be_echo_was_no_speech() -> None:
     rng = np.random.default_rng(4)
     answers = iter([False] + [True] * 1000)
