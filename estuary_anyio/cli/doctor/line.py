@@ -31,9 +31,9 @@ JOINED = (State.JOINED, State.GREETED, State.READY)
 class Watched(Connection):
     """A connection that remembers what has come, as it stood on the wire."""
 
-    opened = False
+    opened: bool = False
     """Whether there is a WebSocket."""
-    joined = False
+    joined: bool = False
     """Whether the namespace has said anything."""
 
     def __init__(self, auth: Mapping[str, Any]) -> None:
@@ -66,12 +66,12 @@ class Line:
     def __init__(
         self, stream: ByteStream, config: EstuaryConfig, auth: Mapping[str, Any] | None = None
     ) -> None:
-        self.conn = Watched(config.auth() if auth is None else auth)
+        self.conn: Watched = Watched(config.auth() if auth is None else auth)
         self.closed: Closed | None = None
         self._stream = stream
         standard = config.port == (443 if config.secure else 80)
         host = f"[{config.host}]" if ":" in config.host else config.host
-        self.link = WebSocketLink(
+        self.link: WebSocketLink = WebSocketLink(
             self.conn,
             host=host if standard else f"{host}:{config.port}",
             target=config.target("/socket.io/"),

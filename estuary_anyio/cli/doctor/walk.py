@@ -61,7 +61,7 @@ class Walk:
         self._proxy: Proxy | None = proxy_for(None, config.host, config.port, secure=config.secure)
         self._addresses: list[str] = []
         self._stream: ByteStream | None = None
-        self.stages = ["name", "connection"]
+        self.stages: list[str] = ["name", "connection"]
         if self._proxy is not None:
             self.stages.append("proxy")
         if config.secure:
