@@ -22,12 +22,9 @@ STAGGER = 0.25
 
 async def connect(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
     """A connected, non-blocking socket. Raises OSError: that of the first address that failed."""
-    targets = await resolve(loop, host, port)
-    if len(targets) == 1:  # There is nobody to race with.
-        return await _connect(loop, *targets[0])
     race = _Race(loop)
     try:
-        return await race.run(targets)
+        return await race.run(await resolve(loop, host, port))
     except BaseException:
         if race.winner is not None:
             race.winner.close()
@@ -45,18 +42,6 @@ async def resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list
     one = [(family, address) for family, _, _, _, address in found if family == first]
     other = [(family, address) for family, _, _, _, address in found if family != first]
     return [pair for pair in chain(*zip_longest(one, other)) if pair is not None]
-
-
-async def _connect(loop: asyncio.AbstractEventLoop, family: int, address: Any) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        tune(sock)
-        await loop.sock_connect(sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 async def _look_up(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Any]:
@@ -83,14 +68,18 @@ class _Race:
     async def _try(
         self, family: int, address: Any, failed: anyio.Event, scope: anyio.CancelScope
     ) -> None:
+        sock = None
         try:
-            sock = await _connect(self._loop, family, address)
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            tune(sock)
+            await self._loop.sock_connect(sock, address)
+            if self.winner is None:
+                self.winner, sock = sock, None
+                scope.cancel()
         except OSError as error:
             self._errors.append(error)
             failed.set()
-            return
-        if self.winner is None:
-            self.winner = sock
-            scope.cancel()
-        else:
-            sock.close()
+        finally:
+            if sock is not None:
+                sock.close()

@@ -160,7 +160,7 @@ async def test_before_and_after() -> None:
         client = EstuaryClient(server.config())
         for _ in range(2):
             for method in ("send_text", "ask", "say_line", "interrupt", "mute"):
-                with pytest.raises(EstuaryError, match="await client.connect") as raised:
+                with pytest.raises(EstuaryError, match="connect.. it first") as raised:
                     PLAIN[method](client)
                 assert raised.value.code is ErrorCode.NOT_CONNECTED
             for method in ("send_text_and_wait", "send_audio", "start_voice", "start_recording"):
