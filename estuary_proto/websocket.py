@@ -409,10 +409,10 @@ class WebSocketLink:
             elif isinstance(event, Ping):
                 # Only the latest need be answered (RFC 6455, 5.5.3): a flood leaves one pong.
                 self._pong = bytes(event.payload)
-            elif isinstance(event, Pong):
-                self.pongs += 1
             elif isinstance(event, CloseConnection):
                 self._hear_close(event, now)
+            else:  # `Pong`: there is no other.
+                self.pongs += 1
 
     def _hear_close(self, event: CloseConnection, now: float) -> None:
         """The peer's close frame, or wsproto's verdict that a rule was broken."""
