@@ -133,7 +133,7 @@ async def test_a_conversation_over_the_air(place: Place, mode: VoiceMode) -> Non
             turn = await place.say(session, sentence, button=mode is VoiceMode.PUSH_TO_TALK)
             turns.append(turn)
             pcm = place.loudspeaker.heard()[2 * round(since * CARD) :]
-            back = understood(convert(pcm, CARD, 16000))
+            back = await anyio.to_thread.run_sync(understood, convert(pcm, CARD, 16000))
             report(sentence, turn, back)
             assert wrong_words(sentence, turn.heard) <= 1
             missed.append(wrong_words(turn.answer, back))
