@@ -55,3 +55,13 @@ def gateway() -> Iterator[dict[str, str]]:
     """One for all tests that leave its characters as they are."""
     with own_gateway() as environment:
         yield environment
+
+
+@pytest.fixture
+def ample_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what fills a machine by itself, since two recognisers at once make a room stutter: of the
+    tests that ask for it one runs at a time, whatever the number of workers."""
+    fcntl = pytest.importorskip("fcntl")
+    with (tmp_path_factory.getbasetemp().parent / "ample").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

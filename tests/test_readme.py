@@ -7,16 +7,20 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 import yaml
 
+from estuary_proto import ErrorCode, EstuaryConfig
 from estuary_proto.gateway import Script
 from tests.timeline.theatre import text_session
 
 README = Path(__file__).parent.parent / "README.md"
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.M | re.S)
 FOR_PYTEST = [code for language, code in BLOCKS if language == "python" and "_client)" in code]
 """Those with fixtures of the plugin."""
 ELSEWHERE = ("VoiceSession(", "FastAPI(", "discord.Client")
@@ -123,9 +127,54 @@ def test_script(text: str) -> None:
     assert Script.read(yaml.safe_load(text), "README.md")
 
 
+def _section(name: str) -> str:
+    return TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+def _rows(text: str) -> list[list[list[str]]]:
+    """The lines of its tables: of each cell what stands in back quotes."""
+    lines = [line[1:-1].split("|") for line in text.splitlines() if line.startswith("| `")]
+    return [[re.findall(r"`([^`]*)`", cell) for cell in line] for line in lines]
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    table = _section("Configuration").partition("**What to install.**")[0]
+    told: dict[str, str | None] = {}
+    for names, defaults, *_ in _rows(table):
+        told |= dict.fromkeys(names) if not defaults else dict(zip(names, defaults, strict=True))
+    known = {
+        part.name: None if part.default is MISSING else str(part.default)
+        for part in fields(EstuaryConfig)
+    }
+    known["retry"] = "RetryConfig()"
+    assert {name: value and value.strip('"') for name, value in told.items()} == known
+
+
+def test_every_error_code_is_told() -> None:
+    table = _section("Errors").partition("###")[0]
+    assert sorted(code for row in _rows(table) for code in row[0]) == sorted(ErrorCode)
+
+
+def test_every_extra_is_told() -> None:
+    table = _section("Configuration").partition("**What to install.**")[2].partition("###")[0]
+    pyproject = tomllib.loads((README.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = set(pyproject["project"]["optional-dependencies"]) - {"dev", "bench"}
+    assert {name for row in _rows(table) for name in row[0]} == extras
+
+
+def test_links_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", TEXT, flags=re.S), re.M)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for link in re.findall(r"\]\(([^)]*)\)", TEXT):
+        if link.startswith("#"):
+            assert link[1:] in anchors, link
+        elif "://" not in link:
+            assert (README.parent / link).exists(), link
+
+
 def test_the_layout_is_drawn_from_the_code() -> None:
     """Each folder of the packages is in it, and every path that the page names is there."""
-    page = README.read_text(encoding="utf-8").partition("## Working on it")[2].partition("\n## ")[0]
+    page = _section("Working on it")
     drawn = page.partition("```text")[2].partition("```")[0]
     for package in ("estuary_proto", "estuary_audio", "estuary_anyio"):
         part = drawn.partition(package)[2].partition("\nestuary_")[0].partition("\ntests/")[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.audio.card import Card
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("ample_machine")]
 
 SOON = 0.5
 """Seconds from the user's onset until the character is silent."""
@@ -65,7 +65,7 @@ WAYS = [("cancel", 1.0), ("suppress", 2.0)]
 """And how loud a user is, beside a loudspeaker whose echo is half as loud as itself."""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("anyio_backend", "way"),
     [("asyncio", WAYS[0]), ("trio", WAYS[1])],

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 Figures = dict[str, float]
 DISTRIBUTIONS = (
     "estuary-anyio", "estuary-sdk", "python-socketio", "aiohttp", "anyio", "trio", "uvloop",
-    "wsproto", "msgspec", "pybase64",
+    "wsproto", "pybase64",
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("reruns", None) == 0:
         return
     for item in items:
-        plays = {"server", "play"} & set(getattr(item, "fixturenames", ()))
+        plays = {"server", "play", "sound_card"} & set(getattr(item, "fixturenames", ()))
         if plays and item.get_closest_marker("long") is None:
             item.add_marker(pytest.mark.flaky(reruns=2))
 

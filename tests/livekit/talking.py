@@ -26,7 +26,8 @@ async def conversation(
     stage: Stage, mode: VoiceMode, folder: Path, sentences: tuple[str, ...]
 ) -> dict[str, Any]:
     """Sentences into the microphone; what was understood there, and at the loudspeaker."""
-    turns = []
+    turns: list[dict[str, Any]] = []
+    answers = []
     button = mode is VoiceMode.PUSH_TO_TALK
     livekit = LiveKitSettings(stage.url, KEY, SECRET)
     async with serve_gateway(stt="pocketsphinx", tts="flite", livekit=livekit) as gateway:
@@ -43,12 +44,12 @@ async def conversation(
                         turn = await place.say(session, sentence, button=button)
                         await anyio.sleep(1.0)  # What is on its way when the room says it is over.
                         pcm = place.loudspeaker.heard()[2 * round(since * CARD) :]
+                        answers.append(pcm)
                         turns.append(
                             {
                                 "said": sentence,
                                 "understood": turn.heard,
                                 "answer": turn.answer,
-                                "heard": understood(convert(pcm, CARD, 16000)),
                                 "transcript": turn.times["transcript"] - turn.times["end"],
                                 "first_sound": turn.times["sound"] - turn.times["end"],
                             }
@@ -61,6 +62,9 @@ async def conversation(
             finally:
                 place.microphone.stop()
                 place.loudspeaker.stop()
+    # Not before: to listen takes seconds, and the microphone of a loop that waits overflows.
+    for told, pcm in zip(turns, answers, strict=True):
+        told["heard"] = understood(convert(pcm, CARD, 16000))
     return {**found, "turns": turns}
 
 

@@ -32,7 +32,7 @@ __all__ = ["servers", "sound_card"]
 
 pytestmark = [
     pytest.mark.timeout(6 * PATIENCE),
-    pytest.mark.usefixtures("sound_card"),
+    pytest.mark.usefixtures("ample_machine", "sound_card"),
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.livekit.conftest import PATIENCE
 from tests.speech.flite import need, wrong_words
 
-pytestmark = pytest.mark.timeout(6 * PATIENCE)
+pytestmark = [pytest.mark.timeout(6 * PATIENCE), pytest.mark.usefixtures("ample_machine")]
 
 QUESTIONS = ("My name is Peter.", "What is my name?")
 
