@@ -159,10 +159,7 @@ def _level(block: AudioBlock) -> float:
 
 
 class Conversation:
-    """One of them. `loudness` is the user's at the microphone; 1 is as loud as the loudspeaker.
-
-    Without `over` the user speaks while the character is silent: no more can be understood.
-    """
+    """One of them. `loudness` is the user's at the microphone; 1 is as loud as the loudspeaker."""
 
     def __init__(
         self,
@@ -172,13 +169,11 @@ class Conversation:
         *,
         loudness: float,
         seed: str,
-        over: bool = True,
     ) -> None:
         self.report = Report(delay)
         self._client = client
         self._room = room
         self._loudness = loudness
-        self._over = over
         self._chance = random.Random(seed)
         self._may_interrupt_until = float("-inf")
         self._may_be_heard_until = float("-inf")
@@ -217,11 +212,10 @@ class Conversation:
 
     async def _turn(self, session: VoiceSession, sentence: str, *, first: bool) -> None:
         turn = Turn(sentence)
-        if self._over:
-            started = self._client.events(PlaybackStarted)
-            self._client.say_line(STORY)
-            with anyio.fail_after(20):
-                await anext(started)
+        started = self._client.events(PlaybackStarted)
+        self._client.say_line(STORY)
+        with anyio.fail_after(20):
+            await anext(started)
         await anyio.sleep(self._chance.uniform(2.0, 5.0) + (3.0 if first else 0.0))
         said = _beginning(sentence) * self._loudness
         self._understood = anyio.Event()
@@ -236,7 +230,7 @@ class Conversation:
         self._may_be_heard_until = max(end, time.monotonic()) + 0.5
         if self._interrupted:
             turn.noticed = self._interrupted[0].at - at
-        elif self._over:
+        else:
             self._may_interrupt_until = float("inf")  # It is us.
             self._client.interrupt()
         await self._answered(session)
