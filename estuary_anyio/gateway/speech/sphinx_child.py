@@ -4,9 +4,10 @@ In: frames of a kind, the number of the utterance, the length of what follows, a
 of PCM16 mono at 16 kHz, `E` the end of it, `X` nobody wants to know. Out: one line of JSON for each
 piece and each end, with `id`, `text` and `final`; `{"ready": true}` before all of them.
 
-While an utterance comes it is decoded as far as it goes. At its end it is decoded once more as a
-whole, which knows the loudness of all of it, by the open vocabulary and by what people say to the
-character (`domain`); the likelier of the two is it.
+While an utterance comes it is decoded as far as it goes, by the open vocabulary. At its end it is
+decoded as a whole, which knows the loudness of all of it, by what people say to the character
+(`domain`), and, if that is not clearly likelier, by the open vocabulary once more: the likelier of
+the two is it. The second takes up to a second, and is seldom needed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ ABANDON: Final = b"X"
 
 MOST: Final = 3200
 """Bytes at a time: pocketsphinx 5.1.1 may crash over some seconds (`cmn_live`)."""
+
+SURE: Final = 0.05
+"""By how much likelier the domain must be than what was heard on the way. Measured: all of 144
+sentences come out as they would with the second look; of the 96 that are expected 91 need none."""
 
 _OPEN: Final = "_default"
 _DOMAIN: Final = "domain"
@@ -63,13 +68,13 @@ class Ear:
                 file.write(arpa((text, weight) for text, weight in domain.said() if known(text)))
             model = NGramModel(decoder.config, decoder.logmath, path)
         decoder.add_lm(_DOMAIN, model)
-        decoder.activate_search(_OPEN)
 
     def piece(self, pcm: bytes) -> str:
         """What is said so far."""
         if not self._open:
             # Whoever spoke last has nothing to do with this voice's level.
             self._decoder.set_cmn(self._cmn)
+            self._decoder.activate_search(_OPEN)
             self._decoder.start_utt()
             self._open = True
         self._pcm += pcm
@@ -81,8 +86,14 @@ class Ear:
         """What was said."""
         pcm = bytes(self._pcm)
         self.abandon()
-        found = [self._whole(pcm, search) for search in (_DOMAIN, _OPEN)] if pcm else [("", 0.0)]
-        return max(found, key=lambda one: one[1])[0]
+        if not pcm:
+            return ""
+        _, so_far = self._told()
+        expected, likely = self._whole(pcm, _DOMAIN)
+        if likely >= so_far + SURE:
+            return expected
+        found, likelier = self._whole(pcm, _OPEN)
+        return found if likelier > likely else expected
 
     def abandon(self) -> None:
         """Forget it."""
