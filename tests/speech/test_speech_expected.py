@@ -7,7 +7,7 @@ from math import log10
 import pytest
 
 from estuary_anyio.gateway.speech.arpa import DISCOUNT, arpa
-from estuary_anyio.gateway.speech.domain import SENTENCES, SLOTS, said
+from estuary_anyio.gateway.speech.domain import SENTENCES, SLOTS, Known, said
 from estuary_anyio.gateway.speech.sphinx_child import FRAME, Ear, listen
 from estuary_proto.gateway import RulesBrain, wishes
 from estuary_proto.gateway.memory import Memory
@@ -84,6 +84,27 @@ EXPECTED = (
     "My cat is called Luna.",
     "Who am I?",
 )
+
+
+def test_what_nobody_says_is_what_one_says() -> None:
+    """A first word that was spoken over, mistaken, added or lost, and one sentence is near."""
+    known = Known()
+    for heard, meant in (
+        ("when is my favorite movie", "what is my favorite movie"),
+        ("tell are you today", "how are you today"),
+        ("what i really like trains", "i really like trains"),
+        ("favorite kind is tea", "favorite kind is tea"),
+        ("do you remember about me", "what do you remember about me"),
+        # A sentence by itself, though others are near; too short; near to more than one; far away.
+        ("hello my name is max", "hello my name is max"),
+        ("tell story", "tell story"),
+        ("my name is tea", "my name is tea"),
+        ("the weather is nice today", "the weather is nice today"),
+        ("", ""),
+    ):
+        assert known.meant(heard) == meant
+
+
 VOICES = ("slt", "rms", "awb")
 OTHERS = ("My computer is very slow today.", "The museum opens at nine on Sunday.",
           "I like the way you tell stories.")  # fmt: skip

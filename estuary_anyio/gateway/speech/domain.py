@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import product
 from string import Formatter
 from typing import TYPE_CHECKING, Final
@@ -197,3 +198,40 @@ def said() -> Iterator[tuple[str, float]]:
         for filling in fillings:
             filled = sentence.format(**dict(zip(slots, filling, strict=True)))
             yield filled, 1 / len(fillings)
+
+
+FEW: Final = 3
+"""Words from which on a sentence is known by all but one of them."""
+
+
+class Known:
+    """The sentences, and what is meant by words that are nearly one of them.
+
+    A recogniser that expects words in threes makes "when is my favorite movie" of a first word that
+    was spoken over: nobody says that, and only one sentence is a word away.
+    """
+
+    def __init__(self) -> None:
+        self._all: set[tuple[str, ...]] = set()
+        # The place of a word, and all others -> the sentences.
+        self._without: dict[tuple[int, tuple[str, ...]], set[tuple[str, ...]]] = defaultdict(set)
+        for text, _ in said():
+            sentence = tuple(text.split())
+            self._all.add(sentence)
+            for place in range(len(sentence)):
+                rest = sentence[:place] + sentence[place + 1 :]
+                self._without[place, rest].add(sentence)
+
+    def meant(self, text: str) -> str:
+        """The one sentence from which this differs by a word, or the text as it is."""
+        heard = tuple(text.split())
+        if len(heard) < FEW or heard in self._all:
+            return text
+        found: set[tuple[str, ...]] = set()
+        for place in range(len(heard) + 1):
+            found |= self._without.get((place, heard), set())  # One is missing.
+        for place in range(len(heard)):
+            rest = heard[:place] + heard[place + 1 :]
+            found |= self._without.get((place, rest), set())  # One is another.
+            found |= {rest} & self._all  # One is too many.
+        return " ".join(found.pop()) if len(found) == 1 else text

@@ -7,7 +7,8 @@ piece and each end, with `id`, `text` and `final`; `{"ready": true}` before all 
 While an utterance comes it is decoded as far as it goes, by the open vocabulary. At its end it is
 decoded as a whole, which knows the loudness of all of it, by what people say to the character
 (`domain`), and, if that is not clearly likelier, by the open vocabulary once more: the likelier of
-the two is it. The second takes up to a second, and is seldom needed.
+the two is it. The second takes up to a second, and is seldom needed. What is expected, and one word
+away from a sentence, is that sentence.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Ear:
         self._cmn: str = self._decoder.get_cmn(False)
         self._pcm = bytearray()
         self._open = False
+        self._known = domain.Known()
         self._expect()
 
     def _expect(self) -> None:
@@ -90,10 +92,11 @@ class Ear:
             return ""
         _, so_far = self._told()
         expected, likely = self._whole(pcm, _DOMAIN)
-        if likely >= so_far + SURE:
-            return expected
-        found, likelier = self._whole(pcm, _OPEN)
-        return found if likelier > likely else expected
+        if likely < so_far + SURE:
+            found, likelier = self._whole(pcm, _OPEN)
+            if likelier > likely:
+                return found
+        return self._known.meant(expected)
 
     def abandon(self) -> None:
         """Forget it."""
