@@ -35,19 +35,19 @@ from estuary_proto.events import (
 from estuary_proto.intents import Interrupt, SayLine, SendText
 
 from .backends import current_backend
-from .directing import Directing
 from .listeners import Listener, Listeners
-from .listening import Listening
+from .parts.directing import Directing
+from .parts.listening import Listening
+from .parts.rest import Rest
+from .parts.seeing import Seeing
+from .parts.speaking import Speaking
+from .parts.watching import Watching
 from .proxy import parse_proxy
 from .pump import Pump
 from .receipt import Receipt
 from .reply import Reply
-from .rest.resting import Resting
 from .rooms import COMMANDS, Rooms, can_join
-from .seeing import Seeing
-from .speaking import Speaking
 from .threads import check_thread, get_ident
-from .watching import Watching
 
 if TYPE_CHECKING:
     import os
@@ -80,7 +80,7 @@ class _Attempt:
         """True when somebody has been given its session."""
 
 
-class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
+class EstuaryClient(Listening, Speaking, Seeing, Directing, Rest, Watching):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:

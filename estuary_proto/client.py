@@ -41,7 +41,6 @@ from .events import (
     Settled,
     StateChanged,
 )
-from .indoors import Indoors
 from .intents import SendText
 from .life import Life
 from .lines import Lines
@@ -57,17 +56,18 @@ from .models.voice import (
     VoiceStopped,
     VoiceTimeout,
 )
-from .outlet import Outlet
 from .packing import MAX_AUDIO
+from .parts.indoors import Indoors
+from .parts.playing import Playing
+from .parts.renewing import Renewing
+from .parts.speaking import Speaking
 from .playback import Playback
-from .playing import Playing
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
-from .renewing import Renewing
 from .replies import Replies
-from .speaking import Speaking
 from .states import Role, State
 from .timers import Deadline, Timer, Timers, earlier
 from .voice import Voice
+from .voice_outlet import Outlet
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig

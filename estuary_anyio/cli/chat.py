@@ -15,9 +15,9 @@ from estuary_proto.models.session import ConnectionState
 from estuary_proto.policy import verdict_of
 
 from .exits import Exit
-from .running import explain, interrupted, run
+from .run import explain, interrupted, run
 from .screen import Screen
-from .typed import typed_lines
+from .stdin import typed_lines
 
 if TYPE_CHECKING:
     import signal

@@ -11,7 +11,7 @@ from estuary_proto.models.conversation import BotResponse, InterruptData, SttRes
 from estuary_proto.models.session import ConnectionState
 from estuary_proto.policy import verdict_of
 
-from .running import explain
+from .run import explain
 
 if TYPE_CHECKING:
     from estuary_anyio.client import EstuaryClient

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from estuary_anyio.gateway import Gateway
     from estuary_proto.config import VoiceTransport
 
-    from .speaking import SpeechOptions
+    from .speech import SpeechOptions
 
 DEFAULT_PLAYER: Final = "me"
 

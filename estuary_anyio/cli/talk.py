@@ -19,9 +19,9 @@ from .captions import Captions
 from .conversation import Conversation
 from .exits import Exit, Stop
 from .keyboard import Button, Keyboard
-from .running import explain, interrupted, run
+from .run import explain, interrupted, run
 from .screen import Screen
-from .typed import typed_keys
+from .stdin import typed_keys
 
 if TYPE_CHECKING:
     import signal
@@ -114,7 +114,7 @@ class Talk:
         return Exit.FAILED
 
     def _introduce(self, gateway: Gateway) -> None:
-        from .speaking import hears, speaks
+        from .speech import hears, speaks
 
         self._screen.notice(f"it hears {hears(gateway)}; it speaks {speaks(gateway)}")
 

@@ -18,7 +18,7 @@ from .captions import Captions
 from .conversation import Conversation
 from .exits import Exit, Stop
 from .loudspeaker import Loudspeaker
-from .running import explain, interrupted, run
+from .run import explain, interrupted, run
 from .screen import Screen
 from .sound import read_wav
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from anyio.lowlevel import checkpoint
 
+from estuary_proto.authority import authority
 from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.rest.http import HttpResponse
 from estuary_proto.version import __version__
@@ -93,8 +94,7 @@ class Pool:
         self._proxy = proxy
         self._own: httpx.AsyncClient | None = None
         scheme = "https" if config.secure else "http"
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        self._origin = f"{scheme}://{host}:{config.port}"
+        self._origin = f"{scheme}://{authority(config.host, config.port)}"
 
     def _client(self) -> httpx.AsyncClient:
         if self._given is not None:
@@ -109,7 +109,7 @@ class Pool:
         library = need_httpx()
         from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-        from .aiming import Aiming
+        from .transport import Aiming
 
         config = self._config
         through = proxy_for(self._proxy, config.host, config.port, secure=config.secure)

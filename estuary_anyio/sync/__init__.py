@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .client import EstuaryClient
     from .gateway import Gateway, serve_gateway
     from .iterators import EventStream, ReplyVoice
-    from .rehearsing import ReplayServer
-    from .rest import Pages, TurnStream
+    from .replay import ReplayServer
+    from .rest_clients import Pages, TurnStream
     from .voice_session import VoiceSession
 
 _HOMES = {

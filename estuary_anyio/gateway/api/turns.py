@@ -12,8 +12,8 @@ import anyio
 
 from estuary_proto.gateway import Memory
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask, Refusal, not_found
-from estuary_proto.gateway.api.turning import Turn
+from estuary_proto.gateway.api.request import Answer, Ask, Refusal, not_found
+from estuary_proto.gateway.api.turn import Turn
 from estuary_proto.gateway.limits import Limits, Moderation
 from estuary_proto.intents import StartAgentConversation
 from estuary_proto.models import Encounter, SessionInfo

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import unpack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .asking import Refusal
+from .request import Refusal
 
 if TYPE_CHECKING:
     from .forms import Upload
