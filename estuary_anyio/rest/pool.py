@@ -43,7 +43,7 @@ def _whole() -> Callable[[bytes], Any]:
     """A body in one piece, iterated without a generator: httpx's own is one, and a connection that
     breaks leaves it to the garbage collector, which trio reports."""
 
-    class Whole(need_httpx().AsyncByteStream):  # type: ignore[misc]
+    class Whole(need_httpx().AsyncByteStream):  # type: ignore[misc]  # httpx loads late.
         def __init__(self, body: bytes) -> None:
             self._rest = [body]
 
@@ -78,6 +78,8 @@ class Pool:
     client of the caller's stays the caller's: it is never closed here.
     """
 
+    _own: httpx.AsyncClient | None = None
+
     def __init__(
         self,
         config: EstuaryConfig,
@@ -92,7 +94,6 @@ class Pool:
         self._headers = headers
         self._tls = tls
         self._proxy = proxy
-        self._own: httpx.AsyncClient | None = None
         scheme = "https" if config.secure else "http"
         self._origin = f"{scheme}://{authority(config.host, config.port)}"
 
@@ -185,7 +186,7 @@ class Pool:
                 await own.aclose()
 
     def __del__(self) -> None:
-        if getattr(self, "_own", None) is not None:
+        if self._own is not None:
             warnings.warn(
                 "an EstuaryClient that made REST calls was never disconnected: use `async with`, "
                 "or `await client.disconnect()`",

@@ -242,7 +242,7 @@ async def _send(send: Send, answer: Answer) -> None:
     if answer.stream is not None:
         headers.append((b"content-type", answer.content_type.encode()))
         await send({**start, "headers": headers})
-        async with aclosing(answer.stream) as pieces:  # type: ignore[type-var]
+        async with aclosing(answer.stream) as pieces:
             async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
