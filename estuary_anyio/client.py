@@ -91,6 +91,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Rest, Watching):
     Works on asyncio and on trio. On asyncio it may also be used bare: `await client.connect()` and,
     at the end, `await client.disconnect()`. All methods belong to the event loop's own thread.
 
+    `ssl_context` is whom to trust (None: whom this machine trusts), `proxy` the URL of an HTTP
+    proxy (None: the environment's, "": none), `headers` go with the handshake and each REST call,
+    `path` is the Socket.IO endpoint, `http_client` makes the REST calls and stays the caller's.
     `capture` is a file, or a function for its lines, that everything of the core and every REST
     call is written to, without secrets (`estuary_proto.capture`), and without `capture_audio` with
     length and hash in place of every sound. Opening the file raises OSError; trouble later on is
@@ -424,7 +427,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Rest, Watching):
     # --- talking ---------------------------------------------------------------------------
 
     def send_text(self, text: str, text_only: bool = False) -> Receipt:
-        """Say something; `text_only` asks for no voice. Raises NOT_CONNECTED, SEND_BUFFER_FULL."""
+        """Send a text; `text_only` asks for no voice. Raises NOT_CONNECTED, SEND_BUFFER_FULL."""
         return self._send(SendText(text, text_only))
 
     def ask(
@@ -435,10 +438,11 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Rest, Watching):
         timeout: float | None = 20.0,
         concurrent: bool = False,
     ) -> Reply:
-        """Say something and follow the answer.
+        """Send a text and follow the answer.
 
         One reply is outstanding at a time and later ones wait their turn, unless `concurrent`.
-        `timeout` is in seconds from now to the final text.
+        `timeout` is in seconds from now to the final text. Raises NOT_CONNECTED, SEND_BUFFER_FULL;
+        what ends the answer early is raised by the Reply.
         """
         reply = Reply(self.interrupt, self._listeners.watch, speaks=not text_only)
         number = self._core.ask(
@@ -453,23 +457,26 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Rest, Watching):
     async def send_text_and_wait(
         self, text: str, *, text_only: bool = False, timeout: float | None = 20.0
     ) -> BotResponse:
-        """Say something and wait for the whole answer; raises what `Reply.final` raises."""
+        """Send a text and wait for the whole answer; raises what `ask` and `Reply.final` raise."""
         return await self.ask(text, text_only=text_only, timeout=timeout).final()
 
     def stream_text(
         self, text: str, *, text_only: bool = False, timeout: float | None = 20.0
     ) -> AsyncIterator[TextPiece]:
-        """Say something and iterate the pieces of the answer."""
+        """Send a text and iterate the pieces of the answer; see `ask` and `Reply`."""
         return self.ask(text, text_only=text_only, timeout=timeout).pieces()
 
     def say_line(self, text: str, text_only: bool = False) -> Receipt:
-        """Let the character say exactly this; a blank line is nothing to say (PROTOCOL 2)."""
+        """Let the character say exactly this; a blank line is nothing to say (PROTOCOL 2).
+
+        `text_only`: without its voice. Raises NOT_CONNECTED, SEND_BUFFER_FULL.
+        """
         if isinstance(text, str) and not text.strip():
             return Receipt(Outcome.SENT)
         return self._send(SayLine(text, text_only))
 
     def interrupt(self, message_id: str | None = None) -> Receipt:
-        """Stop this answer, or whatever the character is saying."""
+        """Stop this answer, or whatever is being said. Raises NOT_CONNECTED, SEND_BUFFER_FULL."""
         return self._send(Interrupt(message_id))
 
     async def flush(self) -> None:

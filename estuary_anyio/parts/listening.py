@@ -75,7 +75,7 @@ class Listening(Driving):
         self._listeners.remove(name, handler)
 
     def emit(self, name: str, *args: Any) -> None:
-        """Call the handlers of one name yourself; nothing is sent."""
+        """Call the handlers of one name with these arguments; nothing is sent."""
         self._check_thread()
         self._listeners.emit(name, *args)
 
@@ -89,7 +89,10 @@ class Listening(Driving):
         return self._listeners.count(name)
 
     def events(self, *classes: type[T]) -> EventStream[T]:
-        """The events of these classes (all, when none is given), from now on, as an iterator."""
+        """The events of these classes (all, when none is given), from now on, as an iterator.
+
+        Raises TypeError for what is no class.
+        """
         self._check_thread()
         for wanted in classes:
             _check_class(wanted)
@@ -103,10 +106,10 @@ class Listening(Driving):
         where: Callable[[T], bool] | None = None,
         timeout: float | None = None,
     ) -> T:
-        """The next event of a class that `where` holds for.
+        """The next event of a class that `where` holds for; what `where` raises is raised here.
 
-        Raises WaitTimeout after `timeout` seconds, ConnectionLost when the client has disconnected
-        for good.
+        Raises WaitTimeout after `timeout` seconds (None: never), ConnectionLost when the client has
+        disconnected for good.
         """
         self._check_thread()
         _check_class(event)

@@ -93,7 +93,7 @@ class Speaking(Driving):
         logger.info("= voice goes over %s", self.voice_transport)
 
     async def stop_voice(self) -> None:
-        """End voice behind what was said, and wait until the server has. Free when it is off."""
+        """End voice behind what was said, and wait until the server has; nothing when it is off."""
         if self._pump is None:
             return await checkpoint()
         await self._settled(self._core.stop_voice(now=self._now()))
@@ -127,25 +127,25 @@ class Speaking(Driving):
         self._settle()
 
     def mute(self, muted: bool = True) -> None:
-        """Whether what is sent goes nowhere; voice stays on. A VoiceSession closes its microphone
-        meanwhile."""
+        """Mute, or (False) unmute. While muted, audio that is sent goes nowhere, and a VoiceSession
+        closes its microphone; voice stays on."""
         self._core.mute(bool(muted), now=self._now())
         self._settle()
         for microphone in tuple(self._microphones):
             microphone.muted = self.is_muted
 
     def toggle_mute(self) -> None:
-        """Mute, or the opposite."""
+        """Mute, or unmute what is muted."""
         self.mute(not self.is_muted)
 
     async def send_audio(
         self, audio: bytes | bytearray | memoryview, *, live: bool = False
     ) -> None:
-        """Say something: PCM16, little-endian, mono, at `mic_sample_rate`, of any length.
+        """Send what the user says: PCM16, little-endian, mono, at `mic_sample_rate`, any length.
 
         It waits while more than `audio_backlog` seconds wait to be sent. `live`, for a microphone,
         never waits: then the oldest audio is dropped and told as `audio_dropped`. Raises
-        VOICE_NOT_ACTIVE while voice is off.
+        VOICE_NOT_ACTIVE while voice is off, LocalProtocolError for what is no PCM16.
         """
         pcm = check_pcm(audio)
         size = 2 * int(self.config.mic_sample_rate * FRAME)

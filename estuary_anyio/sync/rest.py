@@ -1,4 +1,4 @@
-"""The part of the synchronous client that speaks HTTP."""
+"""The part of the synchronous client that speaks HTTP: see `estuary_anyio.parts.rest`."""
 
 from __future__ import annotations
 

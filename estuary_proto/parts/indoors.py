@@ -21,15 +21,10 @@ from ..intents import AudioPlaybackComplete
 from ..models.voice import LiveKitToken
 from ..playback import PlaybackState
 from ..timers import Timer
+from .part import Part
 
 if TYPE_CHECKING:
-    from collections import deque
-
     from ..errors import EstuaryError
-    from ..models.session import SessionInfo
-    from ..playback import Playback
-    from ..timers import Timers
-    from ..voice import Voice
 
 UNNAMED: Final = "livekit-audio"
 """The id of what is said in a room without one (PROTOCOL 2, `audio_playback_complete`)."""
@@ -38,7 +33,7 @@ JITTER: Final = 0.3
 """Seconds of sound that may still come when the server has fallen silent (PROTOCOL 3)."""
 
 
-class Indoors:
+class Indoors(Part):
     """See the module. All inputs take the time, as every other."""
 
     _heard_in_room: str | None = None
@@ -46,18 +41,6 @@ class Indoors:
     _said_last = ""
     _fades_until: float = float("-inf")
     """What comes until then belongs to the message that was said last."""
-
-    if TYPE_CHECKING:  # What `Client` brings.
-        voice: Voice
-        playback: Playback
-        session: SessionInfo | None
-        _events: deque[Any]
-        _timers: Timers
-        _now: float
-
-        def _tick(self, now: float) -> float: ...
-        def _collect(self) -> None: ...
-        def _say(self, message: Any, ack_within: float | None) -> int: ...
 
     # --- inputs ----------------------------------------------------------------------------
 

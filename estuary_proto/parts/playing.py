@@ -10,42 +10,19 @@ from ..events import Fault
 from ..intents import AudioPlaybackComplete, Interrupt, SayLine
 from ..lines import check_lines
 from ..timers import Timer
+from .part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..config import EstuaryConfig
-    from ..connection import Connection
     from ..events import Steer
-    from ..lines import Lines
     from ..models.agents import AgentTurnVoice
     from ..models.conversation import BotVoice, InterruptData, SttResponse
     from ..models.session import ModerationFlag
-    from ..playback import Playback
-    from ..timers import Timers
 
 
-class Playing:
+class Playing(Part):
     """All inputs take the time, as every other."""
-
-    playback: Playback
-    """What is heard; to be read."""
-
-    if TYPE_CHECKING:  # What `Client` brings.
-        config: EstuaryConfig
-        _lines: Lines
-        _connection: Connection | None
-        _timers: Timers
-        _now: float
-
-        @property
-        def is_connected(self) -> bool: ...
-        def _tick(self, now: float) -> float: ...
-        def _collect(self) -> None: ...
-        def _say(self, message: Any, ack_within: float | None) -> int: ...
-        def _tell(self, event: Any) -> None: ...
-        def _pass_on(self, event: Any) -> None: ...
-        def _not_connected(self, what: str) -> LocalProtocolError: ...
 
     # --- inputs ----------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..credentials import RENEWED_WITHIN, disagreed
 from ..errors import EstuaryError
@@ -12,36 +12,14 @@ from ..models.session import AuthError
 from ..policy import Cause
 from ..states import State
 from ..timers import Timer
+from .part import Part
 
 if TYPE_CHECKING:
-    from ..config import EstuaryConfig
-    from ..connection import Connection
-    from ..credentials import Credentials
-    from ..events import AckSettled, Dial
-    from ..timers import Timers
+    from ..events import AckSettled
 
 
-class Renewing:
+class Renewing(Part):
     """It is asked for before each connection, and again on the live one before it expires."""
-
-    if TYPE_CHECKING:  # What `Client` brings.
-        config: EstuaryConfig
-        link: int
-        _connection: Connection | None
-        _credentials: Credentials
-        _credential_due: bool
-        _renewal: int
-        _commands: Any
-        _timers: Timers
-        _now: float
-
-        @property
-        def is_connected(self) -> bool: ...
-        def _tick(self, now: float) -> float: ...
-        def _collect(self) -> None: ...
-        def _say(self, message: Any, ack_within: float | None) -> int: ...
-        def _tell(self, event: Any) -> None: ...
-        def _way(self) -> Dial: ...
 
     def credential(
         self, link: int, token: str, player_id: str, lifetime: float, *, now: float

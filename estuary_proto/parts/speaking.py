@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..microphone import check_pcm
+from .part import Part
 
 if TYPE_CHECKING:
-    from ..errors import LocalProtocolError
     from ..models.session import VoiceMode
-    from ..voice import Voice
 
 
-class Speaking:
+class Speaking(Part):
     """The part of `Client` that speaks. All inputs take the time, as every other."""
-
-    voice: Voice
-    """Whether voice is on; to be read."""
-
-    if TYPE_CHECKING:  # What `Client` brings.
-
-        @property
-        def is_connected(self) -> bool: ...
-        def _tick(self, now: float) -> float: ...
-        def _collect(self) -> None: ...
-        def _not_connected(self, what: str) -> LocalProtocolError: ...
 
     def start_voice(self, mode: VoiceMode, *, now: float) -> int:
         """Turn voice on; VoiceSettled follows once with the number that is returned.
