@@ -96,10 +96,7 @@ class Talk:
             (Direction.OUTPUT, self._options.output_device),
         ):
             candidates(list_devices(), direction, wanted)
-        if self._place.embedded:
-            self._screen.notice(
-                "no URL: this is the offline character, inside this program (--url: others)"
-            )
+        self._place.announce(self._screen)
         async with (
             self._place.open(self._introduce) as config,
             self._place.client(config) as client,

@@ -122,10 +122,7 @@ class WavTalk:
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
         """The conversation, from connecting to its exit status."""
-        if self._place.embedded:
-            self._screen.notice(
-                "no URL: this is the offline character, inside this program (--url: others)"
-            )
+        self._place.announce(self._screen)
         async with self._place.open() as config, self._place.client(config) as client:
             assert config.mic_sample_rate == config.audio_sample_rate == RATE
             self._captions = captions = Captions(self._screen, config.character_id)

@@ -23,9 +23,9 @@ class Cursor(Generic[Item]):
     """Where in a list we are. Lists may grow and shrink meanwhile: an item that comes again on the
     next page is given out once, and a server that repeats a page ends the walk."""
 
-    def __init__(self, page_size: int, offset: int = 0) -> None:
+    def __init__(self, page_size: int) -> None:
         self.page_size = page_size
-        self.offset: int = offset
+        self.offset: int = 0
         """Items to skip on the next request."""
         self.page: int = 1
         """The next page's number, for lists that count pages."""
