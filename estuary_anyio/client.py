@@ -163,7 +163,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Rest, Watching):
 
     async def __aenter__(self) -> Self:
         if self._pump is not None:
-            raise LocalProtocolError("this client is in use already")
+            raise LocalProtocolError(
+                "this client is in use already; make one for each `async with`"
+            )
         self._prepare()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()

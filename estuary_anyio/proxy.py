@@ -140,8 +140,9 @@ class Tunnel:
         details = {"host": self._host, "port": self._port, "proxy": str(self._proxy)}
         if status is not None:
             details["status"] = status
+        target = authority(self._host, self._port)
         return EstuaryError(
-            f"the proxy at {self._proxy} {what} (on the way to {self._host}:{self._port})",
+            f"the proxy at {self._proxy} {what} (on the way to {target})",
             ErrorCode.CONNECTION_FAILED,
             details,
         )

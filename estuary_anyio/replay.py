@@ -121,7 +121,9 @@ class ReplayServer:
 
     async def __aenter__(self) -> Self:
         if self._tasks is not None:
-            raise LocalProtocolError("this server is in use already")
+            raise LocalProtocolError(
+                "this server is in use already; make one for each `async with`"
+            )
         self._listener = listener = await anyio.create_tcp_listener(
             local_host=self._host, local_port=self._port
         )

@@ -124,7 +124,7 @@ class Seeing(Driving):
 def _as_base64(image: object) -> str:
     if isinstance(image, (bytes, bytearray, memoryview)):
         if not len(image):
-            raise LocalProtocolError("the image is empty")
+            raise LocalProtocolError("the image is empty: give base64 text, or its bytes")
         return encode_pcm(image)
     if isinstance(image, os.PathLike):
         raise LocalProtocolError("the image is a path: `await client.send_camera_file(path)`")
@@ -141,7 +141,7 @@ def _as_base64(image: object) -> str:
         raise LocalProtocolError(
             "image_base64 is not base64: give base64 text without line breaks, or the bytes"
         ) from None
-    raise LocalProtocolError("the image is empty")
+    raise LocalProtocolError("the image is empty: give base64 text, or its bytes")
 
 
 def _type_of(data: bytes) -> str:

@@ -100,7 +100,9 @@ class Pool:
     def _client(self) -> httpx.AsyncClient:
         if self._given is not None:
             if self._given.is_closed:
-                raise LocalProtocolError("the http_client that was given is closed")
+                raise LocalProtocolError(
+                    "the http_client that was given is closed: keep it open as long as the client"
+                )
             return self._given
         if self._own is None:
             self._own = self._opened()
