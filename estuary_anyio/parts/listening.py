@@ -1,4 +1,4 @@
-"""The part of the client that listens: handlers by name, events by class (API 3, 4)."""
+"""The part of the client that others listen to: handlers by name, events by class (API 3, 4)."""
 
 from __future__ import annotations
 
