@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,10 +16,9 @@ from estuary_proto.gateway import DEFAULT_KEY, ServerConfig
 from .exits import Exit, Stop, need, one_line
 from .run import run
 from .screen import Screen
-from .speech import SpeechOptions, hears, speaks
+from .speech import hears, speaks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from anyio import CancelScope
@@ -27,66 +26,93 @@ if TYPE_CHECKING:
 
     from estuary_anyio.gateway import Gateway
 
-_LIMITS = {
-    "idle_timeout": "session_idle",
-    "voice_idle_timeout": "voice_idle",
-    "quota": "quota",
-    "mic_rate": "mic_rate",
-}
-"""What the options are called in `ServerConfig`."""
-
-_DEFAULT = SpeechOptions()
+    from .speech import SpeechOptions
 
 LLM_KEYS = ("ESTUARY_LLM_API_KEY", "OPENAI_API_KEY")
 """Where the key of the model stands; the first that is set."""
 
 
-def livekit_of(url: str | None, key: str | None, secret: str | None) -> LiveKitSettings | None:
-    """The LiveKit server of these options, None without an address; raises Stop."""
-    if not url:
-        return None
-    try:
-        return LiveKitSettings(url, key or "", secret or "")
-    except EstuaryError as error:
-        raise Stop(
-            f"--livekit-url, --livekit-key, --livekit-secret: {error.message}", Exit.USAGE
-        ) from error
+@dataclass(frozen=True, kw_only=True)
+class GatewayOptions:
+    """What the options say; None is what nobody said. Secrets stay out of the repr."""
+
+    host: str
+    port: int
+    keys: tuple[str, ...] = field(repr=False)
+    brain: str
+    llm_url: str | None
+    llm_model: str | None
+    speech: SpeechOptions
+    livekit_url: str | None
+    livekit_key: str | None
+    livekit_secret: str | None = field(repr=False)
+    script: Path | None
+    data: Path | None
+    """Where it keeps what it knows; None is in memory."""
+    idle_timeout: float | None
+    voice_idle_timeout: float | None
+    mic_rate: int | None
+    quota: int | None
+
+    def config(self) -> GatewayConfig:
+        """The gateway that they ask for. Raises Stop, in the words of the options."""
+        try:
+            return GatewayConfig(
+                self.host,
+                self.port,
+                list(self.keys) or None,
+                brain=self.brain,
+                openai=self._openai(),
+                server=self._mind(),
+                stt=self.speech.stt,
+                tts=self.speech.tts,
+                stt_endpoint=self.speech.stt_endpoint,
+                tts_endpoint=self.speech.tts_endpoint,
+                data=self.data,
+                livekit=self._livekit(),
+            )
+        except EstuaryError as error:
+            # The field is one of Python's; people typed an option.
+            raise Stop(f"--{_option(error)}", Exit.USAGE) from error
+
+    def _openai(self) -> OpenAISettings | None:
+        url, model = self.llm_url, self.llm_model
+        if self.brain != "openai":
+            if url or model:
+                raise Stop("--llm-url and --llm-model are for --brain openai", Exit.USAGE)
+            return None
+        need("gateway", "httpx")
+        found = OpenAISettings(api_key=next(filter(None, map(os.environ.get, LLM_KEYS)), ""))
+        return OpenAISettings(url or found.base_url, model or found.model, found.api_key)
+
+    def _mind(self) -> ServerConfig:
+        limits: dict[str, Any] = {
+            "session_idle": self.idle_timeout,
+            "voice_idle": self.voice_idle_timeout,
+            "quota": self.quota,
+            "mic_rate": self.mic_rate,
+        }
+        given = {name: value for name, value in limits.items() if value is not None}
+        if self.script is not None:
+            given["script"] = read_script(self.script)
+        return ServerConfig(**given)
+
+    def _livekit(self) -> LiveKitSettings | None:
+        if not self.livekit_url:
+            return None
+        try:
+            return LiveKitSettings(
+                self.livekit_url, self.livekit_key or "", self.livekit_secret or ""
+            )
+        except EstuaryError as error:
+            raise Stop(
+                f"--livekit-url, --livekit-key, --livekit-secret: {error.message}", Exit.USAGE
+            ) from error
 
 
-def serve(
-    host: str,
-    port: int,
-    keys: Sequence[str],
-    backend: str,
-    brain: str,
-    llm: tuple[str | None, str | None],
-    script: Path | None = None,
-    limits: Mapping[str, Any] = MappingProxyType({}),
-    data: Path | None = None,
-    speech: SpeechOptions = _DEFAULT,
-    livekit: LiveKitSettings | None = None,
-) -> int:
-    """Run the command; `llm` is the endpoint's address and model, `limits` and `speech` are the
-    options of that kind, `data` is where it keeps what it knows, `livekit` its rooms. Returns the
-    exit status."""
-    try:
-        config = GatewayConfig(
-            host,
-            port,
-            list(keys) or None,
-            brain=brain,
-            openai=_openai(brain, *llm),
-            server=_mind(script, limits),
-            stt=speech.stt,
-            tts=speech.tts,
-            stt_endpoint=speech.stt_endpoint,
-            tts_endpoint=speech.tts_endpoint,
-            data=data,
-            livekit=livekit,
-        )
-    except EstuaryError as error:
-        # The field is one of Python's; people typed an option.
-        raise Stop(f"--{_option(error)}", Exit.USAGE) from error
+def serve(options: GatewayOptions, backend: str) -> int:
+    """Run the command. Returns the exit status."""
+    config = options.config()
     screen = Screen()
 
     async def job(tasks: TaskGroup, scope: CancelScope) -> int:
@@ -112,13 +138,6 @@ def serve(
         raise
 
 
-def _mind(script: Path | None, limits: Mapping[str, Any]) -> ServerConfig:
-    given = {_LIMITS[name]: value for name, value in limits.items() if value is not None}
-    if script is not None:
-        given["script"] = read_script(script)
-    return ServerConfig(**given)
-
-
 def _option(error: EstuaryError) -> str:
     names = {
         "api_keys": "api-key",
@@ -132,16 +151,6 @@ def _option(error: EstuaryError) -> str:
         return f"script: {one_line(error.message)}"
     field, _, problem = error.message.partition(":")
     return f"{names.get(field, field)}:{problem}"
-
-
-def _openai(brain: str, url: str | None, model: str | None) -> OpenAISettings | None:
-    if brain != "openai":
-        if url or model:
-            raise Stop("--llm-url and --llm-model are for --brain openai", Exit.USAGE)
-        return None
-    need("gateway", "httpx")
-    found = OpenAISettings(api_key=next(filter(None, map(os.environ.get, LLM_KEYS)), ""))
-    return OpenAISettings(url or found.base_url, model or found.model, found.api_key)
 
 
 def _greet(screen: Screen, gateway: Gateway) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..exits import need
 from ..options import DATA, EPILOG, KEY_HELP, backend_option, speech_options
-
-if TYPE_CHECKING:
-    from ..speech import SpeechOptions
 
 
 @click.command(epilog=EPILOG)
@@ -100,29 +97,16 @@ if TYPE_CHECKING:
 )
 @DATA
 def gateway(
-    host: str,
-    port: int,
     keys: tuple[str, ...],
     api_key_file: Path | None,
     data: str | None,
     backend: str,
-    brain: str,
-    llm_url: str | None,
-    llm_model: str | None,
-    livekit_url: str | None,
-    livekit_key: str | None,
-    livekit_secret: str | None,
-    script: Path | None,
-    speech: SpeechOptions,
-    **more: Any,
+    **said: Any,
 ) -> int:
     """Serve characters on this machine, with no account and no network."""
     need("gateway", "hypercorn")
-    from ..gateway import livekit_of, serve
+    from ..gateway import GatewayOptions, serve
     from ..place import directory, keys_in
 
-    found = [*keys, *(keys_in(api_key_file) if api_key_file else [])]
-    return serve(
-        host, port, found, backend, brain, (llm_url, llm_model), script, more, directory(data),
-        speech, livekit_of(livekit_url, livekit_key, livekit_secret),
-    )  # fmt: skip
+    found = (*keys, *(keys_in(api_key_file) if api_key_file else ()))
+    return serve(GatewayOptions(keys=found, data=directory(data), **said), backend)
