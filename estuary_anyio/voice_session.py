@@ -145,7 +145,7 @@ class VoiceSession:
         return self.recorder.level()
 
     def output_level(self) -> float:
-        """How loud the character is now, likewise."""
+        """How loud the character is now: the root mean square, 0 to 1 of full scale."""
         return self.player.level()
 
     # --- life ------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class VoiceSession:
         self._change(self._rest_state())
 
     async def stop(self) -> None:
-        """Say what was said to its end, end voice, close the devices. Free when it is stopped.
+        """Say what was said to its end, end voice, close the devices; nothing when it is stopped.
 
         Raises the first EstuaryError of what failed; all else is done all the same.
         """

@@ -25,7 +25,7 @@ class Speaking(Part):
         return self.voice.start(mode)
 
     def stop_voice(self, *, now: float) -> int:
-        """Turn voice off; VoiceSettled follows once. Free when it is off."""
+        """Turn voice off; VoiceSettled follows once, at once when it is off."""
         self._tick(now)
         return self.voice.stop()
 
@@ -40,7 +40,7 @@ class Speaking(Part):
         self.voice.release()
 
     def mute(self, muted: bool, *, now: float) -> None:
-        """Whether what is said goes nowhere."""
+        """Mute or unmute: while `muted`, what is said goes nowhere."""
         self._tick(now)
         self.voice.mute(muted)
 
