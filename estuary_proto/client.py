@@ -74,8 +74,9 @@ if TYPE_CHECKING:
 
 
 class Client(Speaking, Playing, Indoors, Renewing):
-    """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint.
+    """A client over many connections, without I/O; the module shows how it is driven.
 
+    `seed` decides the jitter of retries, `path` is the Socket.IO endpoint.
     `joins_rooms`: the driver can join LiveKit rooms, and obeys `JoinRoom`.
     """
 

@@ -67,9 +67,12 @@ GOODBYE_WITHIN: Final = 2.0
 
 
 class ServerSession(Told):
-    """See the module. `memory` and `registry` are shared by all sessions of a gateway, `entropy(n)`
-    gives n random bytes for ids, times are monotonic seconds. `wall` gives the time of day in ISO
-    8601, for the messages that carry one."""
+    """One client of the gateway; the module shows how it is driven.
+
+    `memory` and `registry` are shared by all sessions of a gateway, `entropy(n)` gives n random
+    bytes for ids, times are monotonic seconds. `wall` gives the time of day in ISO 8601, for the
+    messages that carry one.
+    """
 
     def __init__(
         self,
