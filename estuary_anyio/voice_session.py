@@ -15,7 +15,7 @@ import anyio
 from estuary_audio import AudioPlayer, AudioRecorder
 from estuary_audio import events as sound
 from estuary_proto.errors import EstuaryError, LocalProtocolError
-from estuary_proto.events import AudioReceived, Fault, LiveKitDisconnected, PlaybackComplete
+from estuary_proto.events import Fault, PlaybackComplete
 from estuary_proto.models.session import VoiceMode
 
 from .open_microphone import EchoHandling, OpenMicrophone
@@ -317,7 +317,7 @@ class VoiceSession:
 
     def _listen(self) -> None:
         self._client.on("bot_voice", self._play)
-        self._client.on("*", self._hear_room)
+        self._client.on("*", self._room_sound.hear)
         self._client.on("playback_complete", self._cut)
         self._client.on("stt_response", self._understood)
         self._client.on("voice_started", self._voice_changed)
@@ -327,7 +327,7 @@ class VoiceSession:
 
     def _ignore(self) -> None:
         self._client.off("bot_voice", self._play)
-        self._client.off("*", self._hear_room)
+        self._client.off("*", self._room_sound.hear)
         self._client.off("playback_complete", self._cut)
         self._client.off("stt_response", self._understood)
         self._client.off("voice_started", self._voice_changed)
@@ -348,12 +348,6 @@ class VoiceSession:
     def _play(self, voice: BotVoice) -> None:
         if not voice.late:
             self.player.play(voice)
-
-    def _hear_room(self, event: object) -> None:
-        if isinstance(event, AudioReceived):
-            self._room_sound.play(event)
-        elif isinstance(event, LiveKitDisconnected):
-            self._room_sound.end()
 
     def _cut(self, complete: PlaybackComplete) -> None:
         """Somebody interrupted it: the server, the user, moderation."""

@@ -11,7 +11,6 @@ import anyio
 
 from estuary_anyio.room_sound import RoomSound
 from estuary_proto.errors import EstuaryError
-from estuary_proto.events import AudioReceived, LiveKitDisconnected
 from estuary_proto.models.session import VoiceMode
 
 from .captions import Captions
@@ -128,7 +127,7 @@ class WavTalk:
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)
             client.on("bot_voice", self._take)
-            client.on("*", self._hear_room)
+            client.on("*", self._room_sound.hear)
             client.on("playback_complete", self._cut)
             client.on("disconnected", self._lost)
             with scope:
@@ -218,12 +217,6 @@ class WavTalk:
             self._resamplers[voice.message_id] = resampler
             return resampler.push(pcm)
         return resampler.push(pcm) + resampler.finish()
-
-    def _hear_room(self, event: object) -> None:
-        if isinstance(event, AudioReceived):
-            self._room_sound.play(event)
-        elif isinstance(event, LiveKitDisconnected):
-            self._room_sound.end()
 
     def _cut(self, complete: PlaybackComplete) -> None:
         if complete.interrupted:
