@@ -14,6 +14,7 @@ import anyio
 from estuary_proto.errors import LocalProtocolError
 from estuary_proto.intents import SendCameraImage
 from estuary_proto.models.pcm import encode_pcm
+from estuary_proto.pictures import TYPES, picture_type
 
 from .driving import Driving
 
@@ -29,13 +30,6 @@ None for no picture."""
 
 Camera: TypeAlias = Callable[["CameraCaptureRequest"], Picture | Awaitable[Picture]]
 C = TypeVar("C", bound=Camera)
-
-_MAGIC = (
-    (b"\xff\xd8\xff", 0, "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
-    (b"GIF8", 0, "image/gif"),
-    (b"WEBP", 8, "image/webp"),
-)
 
 
 class Seeing(Driving):
@@ -145,9 +139,9 @@ def _as_base64(image: object) -> str:
 
 
 def _type_of(data: bytes) -> str:
-    for magic, at, mime_type in _MAGIC:
-        if data[at : at + len(magic)] == magic:
-            return mime_type
-    raise LocalProtocolError(
-        "the image is neither JPEG, PNG, WebP nor GIF by its first bytes: say its mime_type"
-    )
+    found = picture_type(data)
+    if found not in TYPES:
+        raise LocalProtocolError(
+            "the image is neither JPEG, PNG, WebP nor GIF by its first bytes: say its mime_type"
+        )
+    return found

@@ -18,8 +18,6 @@ MAX_IMAGE: Final = 10 * 2**20
 MAX_SIDE: Final = 16_384
 """Pixels."""
 
-TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif")
-
 
 class Image(NamedTuple):
     """A picture: its type by its bytes, and its size in pixels."""
