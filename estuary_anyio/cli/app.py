@@ -9,11 +9,13 @@ import click
 from estuary_proto.version import __version__
 
 from .commands.captures import capture, replay
-from .commands.characters import characters, generate
-from .commands.conversations import chat, demo, talk
+from .commands.characters import characters
+from .commands.conversations import chat, talk
+from .commands.demo import demo
 from .commands.devices import devices
 from .commands.doctor import doctor
 from .commands.gateway import gateway
+from .commands.generate import generate
 from .commands.memories import memories
 from .commands.players import players
 from .commands.timeline import timeline
