@@ -11,7 +11,7 @@ from estuary_proto.gateway.api import generation, images
 from estuary_proto.gateway.api.forms import Upload
 from estuary_proto.gateway.api.graph import graph, link_of
 from estuary_proto.gateway.api.knowledge import is_core, matching, similarity, snake, terms
-from estuary_proto.gateway.api.request import Refusal
+from estuary_proto.gateway.api.refusal import Refusal
 from estuary_proto.gateway.credentials import Credentials, Guest, digest_of
 from estuary_proto.gateway.wishes import Gesture, action_in
 from estuary_proto.models import ActionParameter, AgentAction, MemoryData

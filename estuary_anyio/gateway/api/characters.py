@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from estuary_proto.gateway.api import personas
 from estuary_proto.gateway.api.access import a_player
 from estuary_proto.gateway.api.images import image_of, model_of
-from estuary_proto.gateway.api.request import Answer, Ask, not_found
+from estuary_proto.gateway.api.refusal import not_found
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.models import Character, CharacterListResponse
 
 from ..store import characters, files

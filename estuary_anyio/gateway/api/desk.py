@@ -20,7 +20,8 @@ from estuary_proto.errors import RemoteProtocolError
 from estuary_proto.gateway.acts import Wait
 from estuary_proto.gateway.api import forms, openapi, routes
 from estuary_proto.gateway.api.access import admit, caller_of
-from estuary_proto.gateway.api.request import Answer, Ask, Headers, Refusal
+from estuary_proto.gateway.api.refusal import Headers, Refusal
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.gateway.script_requests import RequestScript, Respond
 from estuary_proto.jsontext import loads
 from estuary_proto.models.base import Model

@@ -13,7 +13,8 @@ from estuary_proto.gateway.api import personas
 from estuary_proto.gateway.api.forms import Upload, from_base64
 from estuary_proto.gateway.api.generation import ANIMATIONS, Stage, glb, stage
 from estuary_proto.gateway.api.images import Image, image_of
-from estuary_proto.gateway.api.request import Answer, Ask, Refusal
+from estuary_proto.gateway.api.refusal import Refusal
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.models import Character, GeneratedCharacter, ModelStarted, ModelStatus
 
 from ..store import characters, files

@@ -12,7 +12,8 @@ import anyio
 
 from estuary_proto.gateway import Memory
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.request import Answer, Ask, Refusal, not_found
+from estuary_proto.gateway.api.refusal import Refusal, not_found
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.gateway.api.turn import Turn
 from estuary_proto.gateway.limits import Limits, Moderation
 from estuary_proto.intents import StartAgentConversation

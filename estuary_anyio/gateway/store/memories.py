@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from estuary_proto.gateway import Fact
 from estuary_proto.gateway.api.knowledge import is_core, matching, snake
-from estuary_proto.gateway.api.request import not_found
+from estuary_proto.gateway.api.refusal import not_found
 from estuary_proto.models import (
     CoreFact,
     CoreFactsResponse,

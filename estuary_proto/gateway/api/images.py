@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import unpack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .request import Refusal
+from .refusal import Refusal
 
 if TYPE_CHECKING:
     from .forms import Upload

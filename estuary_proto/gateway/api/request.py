@@ -1,4 +1,4 @@
-"""A request as the routes see it, its answer, and the refusal of one."""
+"""A request as the routes see it, and its answer."""
 
 from __future__ import annotations
 
@@ -10,23 +10,7 @@ if TYPE_CHECKING:
 
     from .access import Caller
     from .forms import Upload
-
-Headers = tuple[tuple[str, str], ...]
-
-
-class Refusal(Exception):
-    """A request is answered with this status and `{"detail": …}`."""
-
-    def __init__(self, status: int, detail: Any, headers: Headers = ()) -> None:
-        super().__init__(status, detail)
-        self.status: int = status
-        self.detail: Any = detail
-        self.headers: Headers = headers
-
-
-def not_found(what: str) -> Refusal:
-    """404: there is no such thing."""
-    return Refusal(404, f"{what} not found")
+    from .refusal import Headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from . import shapes
 from .access import Door
 from .fields import Switch, Wrong
-from .request import Refusal
+from .refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
