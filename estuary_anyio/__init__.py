@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from estuary_anyio.receipt import (
         Receipt,
     )
-    from estuary_anyio.rehearsing import (
+    from estuary_anyio.replay import (
         ReplayClient,
         ReplayServer,
     )
     from estuary_anyio.reply import (
         Reply,
+    )
+    from estuary_anyio.reply_voice import (
+        ReplyVoice,
     )
     from estuary_anyio.rest.pages import (
         Pages,
@@ -45,9 +48,6 @@ if TYPE_CHECKING:
     from estuary_anyio.voice_session import (
         VoiceSession,
         VoiceSessionState,
-    )
-    from estuary_anyio.voices import (
-        ReplyVoice,
     )
     from estuary_proto.config import (
         EstuaryConfig,
@@ -190,9 +190,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "estuary_anyio.streams": ("EventStream",),
     "estuary_anyio.script": ("Script",),
     "estuary_anyio.open_microphone": ("EchoHandling",),
-    "estuary_anyio.rehearsing": ("ReplayClient", "ReplayServer"),
+    "estuary_anyio.replay": ("ReplayClient", "ReplayServer"),
     "estuary_anyio.voice_session": ("VoiceSession", "VoiceSessionState"),
-    "estuary_anyio.voices": ("ReplyVoice",),
+    "estuary_anyio.reply_voice": ("ReplyVoice",),
     "estuary_proto.playback": ("PlaybackState",),
     "estuary_proto.config": (
         "EstuaryConfig",

@@ -24,7 +24,6 @@ from estuary_proto.events import (
     CredentialNeeded,
     LinesEnded,
     LineStarted,
-    Outcome,
     ReplyEnded,
     ReplyPart,
     ReplyStarted,
@@ -32,35 +31,33 @@ from estuary_proto.events import (
     VoiceSettled,
     Writable,
 )
-from estuary_proto.intents import Interrupt, SayLine, SendText
 
 from .backends import current_backend
-from .directing import Directing
 from .listeners import Listener, Listeners
-from .listening import Listening
+from .loopback import is_loopback
+from .parts.directing import Directing
+from .parts.listening import Listening
+from .parts.rest import Rest
+from .parts.seeing import Seeing
+from .parts.speaking import Speaking
+from .parts.talking import Talking
+from .parts.watching import Watching
 from .proxy import parse_proxy
 from .pump import Pump
 from .receipt import Receipt
-from .reply import Reply
-from .rest.resting import Resting
 from .rooms import COMMANDS, Rooms, can_join
-from .seeing import Seeing
-from .speaking import Speaking
 from .threads import check_thread, get_ident
-from .watching import Watching
 
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from types import TracebackType
     from typing import Self
 
     import httpx
     from anyio.abc import TaskGroup
 
-    from estuary_proto.events import TextPiece
-    from estuary_proto.models.conversation import BotResponse
     from estuary_proto.models.session import ConnectionState, SessionInfo
 
     from .capture import CaptureFile
@@ -80,7 +77,7 @@ class _Attempt:
         """True when somebody has been given its session."""
 
 
-class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
+class EstuaryClient(Talking, Listening, Speaking, Seeing, Directing, Rest, Watching):
     """A conversation with a character.
 
         async with EstuaryClient(config) as client:
@@ -91,6 +88,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
     Works on asyncio and on trio. On asyncio it may also be used bare: `await client.connect()` and,
     at the end, `await client.disconnect()`. All methods belong to the event loop's own thread.
 
+    `ssl_context` is whom to trust (None: whom this machine trusts), `proxy` the URL of an HTTP
+    proxy (None: the environment's, "": none), `headers` go with the handshake and each REST call,
+    `path` is the Socket.IO endpoint, `http_client` makes the REST calls and stays the caller's.
     `capture` is a file, or a function for its lines, that everything of the core and every REST
     call is written to, without secrets (`estuary_proto.capture`), and without `capture_audio` with
     length and hash in place of every sound. Opening the file raises OSError; trouble later on is
@@ -141,7 +141,6 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
         self._listeners = Listeners(self._start_listener, self._tell_own)
         self._rooms = Rooms(config, self._tell_own)
         self._receipts: dict[int, Receipt] = {}
-        self._replies: dict[int, Reply] = {}
         self._attempt: _Attempt | None = None
         self._latest: _Attempt | None = None
         self._pump: Pump | None = None
@@ -160,7 +159,9 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
 
     async def __aenter__(self) -> Self:
         if self._pump is not None:
-            raise LocalProtocolError("this client is in use already")
+            raise LocalProtocolError(
+                "this client is in use already; make one for each `async with`"
+            )
         self._prepare()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
@@ -421,57 +422,6 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
         if ended is not None and not self._listeners.is_served_by(anyio.get_current_task().id):
             await ended.wait()
 
-    # --- talking ---------------------------------------------------------------------------
-
-    def send_text(self, text: str, text_only: bool = False) -> Receipt:
-        """Say something; `text_only` asks for no voice. Raises NOT_CONNECTED, SEND_BUFFER_FULL."""
-        return self._send(SendText(text, text_only))
-
-    def ask(
-        self,
-        text: str,
-        *,
-        text_only: bool = False,
-        timeout: float | None = 20.0,
-        concurrent: bool = False,
-    ) -> Reply:
-        """Say something and follow the answer.
-
-        One reply is outstanding at a time and later ones wait their turn, unless `concurrent`.
-        `timeout` is in seconds from now to the final text.
-        """
-        reply = Reply(self.interrupt, self._listeners.watch, speaks=not text_only)
-        number = self._core.ask(
-            SendText(text, text_only), now=self._now(), timeout=timeout, concurrent=concurrent
-        )
-        self._replies[number] = reply
-        if self._watch is not None:
-            self._watch.asked(number, SendText(text, text_only))
-        self._settle()
-        return reply
-
-    async def send_text_and_wait(
-        self, text: str, *, text_only: bool = False, timeout: float | None = 20.0
-    ) -> BotResponse:
-        """Say something and wait for the whole answer; raises what `Reply.final` raises."""
-        return await self.ask(text, text_only=text_only, timeout=timeout).final()
-
-    def stream_text(
-        self, text: str, *, text_only: bool = False, timeout: float | None = 20.0
-    ) -> AsyncIterator[TextPiece]:
-        """Say something and iterate the pieces of the answer."""
-        return self.ask(text, text_only=text_only, timeout=timeout).pieces()
-
-    def say_line(self, text: str, text_only: bool = False) -> Receipt:
-        """Let the character say exactly this; a blank line is nothing to say (PROTOCOL 2)."""
-        if isinstance(text, str) and not text.strip():
-            return Receipt(Outcome.SENT)
-        return self._send(SayLine(text, text_only))
-
-    def interrupt(self, message_id: str | None = None) -> Receipt:
-        """Stop this answer, or whatever the character is saying."""
-        return self._send(Interrupt(message_id))
-
     async def flush(self) -> None:
         """Wait until everything that was accepted has been handed to the socket, or is lost."""
         self._check_thread()
@@ -528,9 +478,7 @@ class EstuaryClient(Listening, Speaking, Seeing, Directing, Resting, Watching):
             if receipt is not None:
                 receipt.settle(event.outcome)
         elif kind in _OF_REPLIES:
-            self._replies[event.reply].update(event)
-            if kind is ReplyEnded:
-                del self._replies[event.reply]
+            self._tell_reply(event)
         elif kind is VoiceSettled:
             self._voice_settled(event)
         elif kind in COMMANDS:
@@ -583,8 +531,7 @@ _NOT_FOR_ALL = _OF_REPLIES | _OF_SCRIPTS | COMMANDS | {
 
 
 def _warn_of_plain_http(config: EstuaryConfig) -> None:
-    loopback = config.host == "localhost" or config.host.startswith(("127.", "::1"))
-    if not config.secure and not loopback:
+    if not config.secure and not is_loopback(config.host):
         warnings.warn(
             f"the key travels to {config.host} in clear: use https, or trust your own network",
             stacklevel=3,

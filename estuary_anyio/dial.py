@@ -7,6 +7,7 @@ import ssl
 from functools import cache
 from typing import TYPE_CHECKING
 
+from estuary_proto.authority import authority
 from estuary_proto.errors import ErrorCode, EstuaryError
 
 from .backends import ProxyFailed, Route
@@ -60,7 +61,7 @@ def explain(error: BaseException, host: str, port: int, who: str = "") -> Estuar
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):
         return explain(cause, host, port, who)
-    where = f"{who}{host}:{port}"
+    where = f"{who}{authority(host, port)}"
     if isinstance(error, ssl.SSLCertVerificationError):
         text = f"the certificate of {where} is not trusted: {error.verify_message}"
     elif isinstance(error, ssl.SSLError):

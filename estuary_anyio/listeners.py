@@ -18,8 +18,8 @@ from estuary_proto.errors import EstuaryError
 from estuary_proto.events import Fault, ListenerOverflow
 
 from . import names
-from .bounded import BoundedQueue
-from .hushing import hushed
+from .bounded_queue import BoundedQueue
+from .conceal import conceal_keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -183,7 +183,7 @@ class Listeners:
         for listener in route:
             self._deliver(listener, event)
         if not route and name == "error":
-            logger.warning("! %s", hushed(str(event.error)))
+            logger.warning("! %s", conceal_keys(str(event.error)))
 
     def emit(self, name: str, *args: Any) -> None:
         """Call the handlers of one name with arguments of one's own choice."""

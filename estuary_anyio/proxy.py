@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import h11
 
+from estuary_proto.authority import authority
 from estuary_proto.config import invalid
 from estuary_proto.errors import ErrorCode, EstuaryError
 
@@ -34,8 +35,7 @@ class Proxy:
     authorization: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return authority(self.host, self.port)
 
 
 def parse_proxy(url: str, name: str = "proxy") -> Proxy:
@@ -83,8 +83,7 @@ def proxy_for(argument: str | None, host: str, port: int, *, secure: bool) -> Pr
     proxies = getproxies_environment()
     scheme = "https" if secure else "http"
     kind = scheme if scheme in proxies else "all"
-    bracketed = f"[{host}]" if ":" in host else host
-    if kind not in proxies or proxy_bypass(f"{bracketed}:{port}"):
+    if kind not in proxies or proxy_bypass(authority(host, port)):
         return None
     return parse_proxy(proxies[kind], f"{kind.upper()}_PROXY")
 
@@ -98,7 +97,7 @@ class Tunnel:
         self._port = port
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self._informational = 0
-        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        target = authority(host, port)
         headers = [("Host", target), ("User-Agent", "estuary-anyio")]
         if proxy.authorization is not None:
             headers.append(("Proxy-Authorization", proxy.authorization))
@@ -141,8 +140,9 @@ class Tunnel:
         details = {"host": self._host, "port": self._port, "proxy": str(self._proxy)}
         if status is not None:
             details["status"] = status
+        target = authority(self._host, self._port)
         return EstuaryError(
-            f"the proxy at {self._proxy} {what} (on the way to {self._host}:{self._port})",
+            f"the proxy at {self._proxy} {what} (on the way to {target})",
             ErrorCode.CONNECTION_FAILED,
             details,
         )

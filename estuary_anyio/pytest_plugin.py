@@ -54,7 +54,7 @@ def _wishes(request: pytest.FixtureRequest) -> dict[str, Any]:
     wishes: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("estuary"))):
         if marker.args:
-            raise pytest.UsageError("the marker estuary takes keywords only")
+            raise pytest.UsageError("the marker estuary takes keywords only, such as brain=…")
         wishes.update(marker.kwargs)
     return wishes
 

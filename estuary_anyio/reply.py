@@ -8,8 +8,8 @@ import anyio
 
 from estuary_proto.events import ReplyEnd, ReplyEnded, ReplyPart, ReplyStarted, TextPiece
 
+from .reply_voice import ReplyVoice
 from .threads import check_thread, get_ident
-from .voices import ReplyVoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,9 @@ tells, is played under its name; other sound under a name of ours, until it has 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-if TYPE_CHECKING:
-    from estuary_proto.events import AudioReceived
+from estuary_proto.events import AudioReceived, LiveKitDisconnected
 
 LOUD: Final = 100
 """The least peak of sound that is more than noise, of 32767."""
@@ -38,6 +37,13 @@ class RoomSound:
         self._quiet = 0.0
         self._stretches = 0
         self._keys: set[str] = set()
+
+    def hear(self, event: object) -> None:
+        """Whatever a client tells: sound is played, and the end of the room is its end."""
+        if isinstance(event, AudioReceived):
+            self.play(event)
+        elif isinstance(event, LiveKitDisconnected):
+            self.end()
 
     def play(self, heard: AudioReceived) -> None:
         """The next piece."""

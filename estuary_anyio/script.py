@@ -32,11 +32,11 @@ class Script:
         """How it ended; None while it goes on."""
 
     def pause(self) -> None:
-        """Say no further line after this one."""
+        """Say no further line after this one, until `resume`."""
         self._steer(self, Steer.PAUSE)
 
     def resume(self) -> None:
-        """Go on."""
+        """Go on after a `pause`."""
         self._steer(self, Steer.RESUME)
 
     def skip(self) -> None:
@@ -44,7 +44,7 @@ class Script:
         self._steer(self, Steer.SKIP)
 
     def stop(self) -> None:
-        """Cut this line short and end. Free when it is over."""
+        """Cut this line short and end; nothing when it is over."""
         self._steer(self, Steer.STOP)
 
     def update(self, event: LineStarted | LinesEnded) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anyio
 
-from .bounded import BoundedQueue
+from .bounded_queue import BoundedQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import anyio
 from estuary_audio import AudioPlayer, AudioRecorder
 from estuary_audio import events as sound
 from estuary_proto.errors import EstuaryError, LocalProtocolError
-from estuary_proto.events import AudioReceived, Fault, LiveKitDisconnected, PlaybackComplete
+from estuary_proto.events import Fault, PlaybackComplete
 from estuary_proto.models.session import VoiceMode
 
 from .open_microphone import EchoHandling, OpenMicrophone
@@ -145,7 +145,7 @@ class VoiceSession:
         return self.recorder.level()
 
     def output_level(self) -> float:
-        """How loud the character is now, likewise."""
+        """How loud the character is now: the root mean square, 0 to 1 of full scale."""
         return self.player.level()
 
     # --- life ------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class VoiceSession:
         self._change(self._rest_state())
 
     async def stop(self) -> None:
-        """Say what was said to its end, end voice, close the devices. Free when it is stopped.
+        """Say what was said to its end, end voice, close the devices; nothing when it is stopped.
 
         Raises the first EstuaryError of what failed; all else is done all the same.
         """
@@ -317,7 +317,7 @@ class VoiceSession:
 
     def _listen(self) -> None:
         self._client.on("bot_voice", self._play)
-        self._client.on("*", self._hear_room)
+        self._client.on("*", self._room_sound.hear)
         self._client.on("playback_complete", self._cut)
         self._client.on("stt_response", self._understood)
         self._client.on("voice_started", self._voice_changed)
@@ -327,7 +327,7 @@ class VoiceSession:
 
     def _ignore(self) -> None:
         self._client.off("bot_voice", self._play)
-        self._client.off("*", self._hear_room)
+        self._client.off("*", self._room_sound.hear)
         self._client.off("playback_complete", self._cut)
         self._client.off("stt_response", self._understood)
         self._client.off("voice_started", self._voice_changed)
@@ -348,12 +348,6 @@ class VoiceSession:
     def _play(self, voice: BotVoice) -> None:
         if not voice.late:
             self.player.play(voice)
-
-    def _hear_room(self, event: object) -> None:
-        if isinstance(event, AudioReceived):
-            self._room_sound.play(event)
-        elif isinstance(event, LiveKitDisconnected):
-            self._room_sound.end()
 
     def _cut(self, complete: PlaybackComplete) -> None:
         """Somebody interrupted it: the server, the user, moderation."""

@@ -11,10 +11,9 @@ from estuary_audio.apm import Processor
 from estuary_audio.extra import numpy as np
 from estuary_audio.gate import Gate
 from estuary_audio.linear import LinearEcho
-from estuary_audio.passage import Passage, inner_rate
+from estuary_audio.passage import Passage, check_rate, inner_rate
 from estuary_audio.samples import floats, pcm16
 from estuary_audio.speech import SpeechDetector
-from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
@@ -119,12 +118,7 @@ class EchoCanceller:
         0.7 s: in all, as many samples come out as went in. Raises EstuaryError CONFIG_INVALID for a
         block of another rate.
         """
-        if block.rate != self.rate:
-            raise EstuaryError(
-                f"the block's rate is {block.rate} Hz, not {self.rate}",
-                ErrorCode.CONFIG_INVALID,
-                {"field": "rate"},
-            )
+        check_rate(block, self.rate)
         self._alignment.far.settle()
         if self._alignment.lost:
             self._renew()

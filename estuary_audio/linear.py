@@ -61,11 +61,6 @@ class LinearEcho:
         """Whether most of the echo is removed."""
         return self._heard > ENOUGH * self._left
 
-    @property
-    def helps(self) -> bool:
-        """Whether any of it is."""
-        return self._heard > self._left > 0
-
     def _begin_anew(self) -> None:
         self._heard = self._left = 0.0
         shape = (PARTS, self._frame + 1)

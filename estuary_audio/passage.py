@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from estuary_audio import pcm
 from estuary_audio.clock import Clock
 from estuary_audio.resample import Resampler
+from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from estuary_audio.chunker import AudioBlock
 
 FRAME = 0.01
 """Seconds of a frame."""
@@ -24,6 +27,16 @@ INNER_RATES = (16000, 32000, 48000)
 def inner_rate(rate: int) -> int:
     """The rate to work at: the lowest that keeps all of what `rate` can hold."""
     return next(inner for inner in INNER_RATES if inner >= min(rate, INNER_RATES[-1]))
+
+
+def check_rate(block: AudioBlock, rate: int) -> None:
+    """Raise EstuaryError CONFIG_INVALID for a block of another rate than `rate`."""
+    if block.rate != rate:
+        raise EstuaryError(
+            f"the block's rate is {block.rate} Hz, not {rate}: give blocks of one rate",
+            ErrorCode.CONFIG_INVALID,
+            {"field": "rate"},
+        )
 
 
 class Passage:

@@ -65,7 +65,9 @@ class AudioRecorder:
         require()
         if not 8000 <= rate <= 48000:
             raise EstuaryError(
-                f"rate is {rate} Hz, not 8000 to 48000", ErrorCode.CONFIG_INVALID, {"field": "rate"}
+                f"rate is {rate} Hz; give 8000 to 48000",
+                ErrorCode.CONFIG_INVALID,
+                {"field": "rate"},
             )
         self.rate: int = rate
         self.meter: Meter = Meter()

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from estuary_audio.alignment import Alignment
 from estuary_audio.gate import Gate
 from estuary_audio.linear import LinearEcho
-from estuary_audio.passage import Passage, inner_rate
+from estuary_audio.passage import Passage, check_rate, inner_rate
 from estuary_audio.samples import floats, pcm16
 from estuary_audio.speech import SpeechDetector
-from estuary_proto.errors import ErrorCode, EstuaryError
 
 if TYPE_CHECKING:
     from estuary_audio.chunker import AudioBlock
@@ -75,12 +74,7 @@ class Suppressor:
         many samples come out as went in. Raises EstuaryError CONFIG_INVALID for a block of another
         rate.
         """
-        if block.rate != self.rate:
-            raise EstuaryError(
-                f"the block's rate is {block.rate} Hz, not {self.rate}",
-                ErrorCode.CONFIG_INVALID,
-                {"field": "rate"},
-            )
+        check_rate(block, self.rate)
         self._alignment.far.settle()
         self._gate.push(self._passage.push(block.pcm, block.at))
         return self._gate.take()

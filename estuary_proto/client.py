@@ -41,7 +41,6 @@ from .events import (
     Settled,
     StateChanged,
 )
-from .indoors import Indoors
 from .intents import SendText
 from .life import Life
 from .lines import Lines
@@ -57,25 +56,27 @@ from .models.voice import (
     VoiceStopped,
     VoiceTimeout,
 )
-from .outlet import Outlet
 from .packing import MAX_AUDIO
+from .parts.indoors import Indoors
+from .parts.playing import Playing
+from .parts.renewing import Renewing
+from .parts.speaking import Speaking
 from .playback import Playback
-from .playing import Playing
 from .policy import ENDINGS, SETTLED_AFTER, Cause, retry_delay
-from .renewing import Renewing
 from .replies import Replies
-from .speaking import Speaking
 from .states import Role, State
 from .timers import Deadline, Timer, Timers, earlier
 from .voice import Voice
+from .voice_outlet import Outlet
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
 
 
 class Client(Speaking, Playing, Indoors, Renewing):
-    """See the module. `seed` decides the jitter of retries, `path` the Socket.IO endpoint.
+    """A client over many connections, without I/O; the module shows how it is driven.
 
+    `seed` decides the jitter of retries, `path` is the Socket.IO endpoint.
     `joins_rooms`: the driver can join LiveKit rooms, and obeys `JoinRoom`.
     """
 

@@ -119,11 +119,15 @@ class SessionCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class RetryConfig:
-    """How REST calls that are safe to repeat are repeated (seed 003)."""
+    """How REST calls that are safe to repeat are repeated (seed 003; PROTOCOL 7.4)."""
 
     max_retries: int = 3
+    """Requests after the first."""
     backoff_factor: float = 1.0
+    """Seconds before the second request, doubled before each further one; half of it to all of it
+    by chance."""
     retry_on_status: tuple[int, ...] = (500, 502, 503, 504)
+    """Answers upon which it is tried again; 429 is besides, as its Retry-After says."""
 
     def __post_init__(self) -> None:
         _check_number("retry.max_retries", self.max_retries, 0, 100, whole=True)
@@ -140,38 +144,69 @@ class EstuaryConfig:
     """
 
     server_url: str
+    """http, https, ws or wss; plain http beyond this machine is warned of."""
     api_key: str = field(repr=False)
+    """`est_…`, a share's session token `sst_…`, or "" with a `token_provider`. A secret."""
     character_id: str
     player_id: str
+    """Who talks to it, in the application's own words: a character remembers each player."""
     audio_sample_rate: int = 16000
+    """Hz, 8000 to 48000, at which the server is asked to speak."""
     mic_sample_rate: int = 16000
+    """Hz, 8000 to 48000, of what `send_audio` takes."""
     auto_reconnect: bool = True
+    """A connection that fell is made anew, as API 6 has it."""
     max_reconnect_attempts: int = 5
+    """Attempts in a row; a session that has lived 10 s is a new beginning."""
     reconnect_delay: float = 1.0
+    """Seconds before the first attempt, doubled before each further one; half to all of it by
+    chance."""
     reconnect_delay_max: float = 30.0
+    """Seconds that no such delay exceeds."""
     debug: bool = False
+    """Log what passes, a line each, without secrets; handlers and levels are the application's."""
     voice_transport: VoiceTransport = "websocket"
+    """Which way voice goes; "auto" is LiveKit where the package and the server have it."""
     realtime_memory: bool = False
+    """Be told of new memories during the conversation: `memory_updated` (PROTOCOL 1.4)."""
     capabilities: SessionCapabilities | None = None
+    """What this device can do; None is all of it."""
     token_provider: Callable[[], Awaitable[Any]] | None = field(
         default=None, repr=False, compare=False
     )
+    """Gives a `ClientCredential` whenever one is needed; `api_key` may be "" then (1.6)."""
     apm_echo_cancellation: bool = True
+    """Take the character's own voice out of an open microphone."""
     apm_noise_suppression: bool = False
+    """Take noise out; it costs the recogniser words."""
     apm_auto_gain_control: bool = False
+    """Make what is soft louder, and the other way round."""
     apm_high_pass_filter: bool = True
+    """Take out what is too low for a voice."""
     connect_timeout: float = 15.0
+    """Seconds from dialling to a session."""
     voice_start_timeout: float = 10.0
+    """Seconds that `start_voice` waits for the server, and each press of the button."""
     resume_voice_on_reconnect: bool = True
+    """Voice that was on goes on with the next connection; who was muted stays muted."""
     auto_interrupt: bool = False
+    """What the user is understood to say stops the character. A VoiceSession does it by itself."""
     auto_interrupt_grace: float = 1.5
+    """Seconds from the beginning of a message's voice in which it is not interrupted so."""
     suppress_mic_during_playback: bool = False
+    """Send nothing while the character is heard: nobody can interrupt it by voice then."""
     retry: RetryConfig = RetryConfig()
+    """How REST calls are repeated."""
     text_mode: TextMode = "auto"
+    """What a piece of an answer holds: what is new, or all so far; "auto" finds out (C1, C2)."""
     max_message_size: int = 16 * 2**20
+    """Bytes of a WebSocket message; a server that sends more breaks the protocol."""
     audio_backlog: float = 1.0
+    """Seconds of audio that may wait to be sent; of a live microphone the oldest goes then."""
     enable_animation: bool = False
+    """Ask for `bot_animation`: the face."""
     enable_body_animation: bool = False
+    """Ask for `bot_pose`: the body."""
 
     def __post_init__(self) -> None:
         _check_url(self.server_url)

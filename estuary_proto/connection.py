@@ -60,8 +60,9 @@ ATTACHMENTS_WITHIN = 30.0
 
 
 class Connection:
-    """See the module. `auth` is the client's join payload, `handshake` the server's greeting.
+    """One transport life, in either role; the module shows how it is driven.
 
+    `auth` is the client's join payload (PROTOCOL 1.2), `handshake` the server's greeting (1.1).
     Times are seconds. `connect_within` bounds the way from start to Ready, `close_within` the way
     from a goodbye to the end of the transport, `audio_backlog` the audio that may wait. Receipts
     are numbered on from `receipts_after`.

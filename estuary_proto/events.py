@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
+from .authority import authority
+
 if TYPE_CHECKING:
     from .errors import EstuaryError
     from .models.conversation import BotResponse, CharacterAction
@@ -148,8 +150,7 @@ class Dial(Event):
     def authority(self) -> str:
         """What the Host header says: host and port, the port left out where it goes without saying,
         an IPv6 address in brackets (RFC 9110, 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+        return authority(self.host, self.port, secure=self.secure)
 
     @property
     def url(self) -> str:

@@ -45,19 +45,19 @@ class Losses:
             self._tell(AudioDropped(seconds, frames, reason))
 
 
-def check_pcm(audio: object) -> bytes:
+def check_pcm(audio: Any) -> bytes:
     """The bytes of anything bytes-like; LocalProtocolError for the rest."""
-    kind = type(audio)
-    if kind is bytes:
-        return audio  # type: ignore[return-value]
+    if type(audio) is bytes:
+        return audio
+    kind = type(audio).__name__
     try:
-        view = memoryview(audio)  # type: ignore[arg-type]
+        view = memoryview(audio)
     except TypeError:
         raise LocalProtocolError(
-            f"audio is {kind.__name__}, not bytes: PCM16, mono, at mic_sample_rate"
+            f"audio is {kind}, not bytes: PCM16, mono, at mic_sample_rate"
         ) from None
     if view.format not in _PCM16:
         raise LocalProtocolError(
-            f"audio is {kind.__name__} of {view.format!r}, not of 16 bit integers: give PCM16"
+            f"audio is {kind} of {view.format!r}, not of 16 bit integers: give PCM16"
         )
     return view.tobytes()

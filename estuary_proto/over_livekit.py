@@ -17,12 +17,12 @@ from .events import Fault
 from .intents import LiveKitLeave, StopVoice
 from .models.session import VoiceMode
 from .room import Room, Stage
-from .turns import Ear
+from .voice_turn import Ear
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
     from .microphone import Losses
-    from .outlet import Outlet
+    from .voice_outlet import Outlet
 
 Transport: TypeAlias = Literal["websocket", "livekit"]
 

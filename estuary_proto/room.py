@@ -32,12 +32,12 @@ from .events import (
 )
 from .intents import LiveKitJoin, LiveKitLeave, LiveKitMute, LiveKitTokenRequest
 from .models.voice import LiveKitError, LiveKitReady, LiveKitToken
-from .track import Track
+from .room_track import Track
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
     from .microphone import Losses
-    from .outlet import Outlet
+    from .voice_outlet import Outlet
 
 LEFT_WITHIN: Final = 5.0
 """Seconds after which a room counts as left, or its track as empty, whatever the driver does."""

@@ -37,12 +37,12 @@ from .models.voice import (
 from .outbox import ROUNDING
 from .over_livekit import CLOSED_WITHIN, PUSH_TO_TALK, OverLiveKit, Transport
 from .room import Room, Stage
-from .turns import Ear, Turn
+from .voice_turn import Ear, Turn
 
 if TYPE_CHECKING:
     from .config import EstuaryConfig
     from .events import AudioDropped
-    from .outlet import Outlet
+    from .voice_outlet import Outlet
 
 Said: TypeAlias = (
     VoiceStarted | VoiceStopped | VoiceError | VoiceTimeout

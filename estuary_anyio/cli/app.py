@@ -9,13 +9,16 @@ import click
 from estuary_proto.version import __version__
 
 from .commands.captures import capture, replay
-from .commands.doctoring import doctor
-from .commands.drawing import timeline
-from .commands.hardware import devices
-from .commands.knowing import memories, players
-from .commands.making import characters, generate
-from .commands.serving import gateway
-from .commands.talking import chat, demo, talk
+from .commands.characters import characters
+from .commands.conversations import chat, talk
+from .commands.demo import demo
+from .commands.devices import devices
+from .commands.doctor import doctor
+from .commands.gateway import gateway
+from .commands.generate import generate
+from .commands.memories import memories
+from .commands.players import players
+from .commands.timeline import timeline
 from .exits import Exit, Stop
 from .options import EPILOG
 

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from estuary_proto.errors import EstuaryError, ReplyInterrupted
-from estuary_proto.events import Connected, Disconnected, Fault, Reconnecting
+from estuary_proto.events import Connected, Fault
 from estuary_proto.models.conversation import BotResponse
-from estuary_proto.models.session import ConnectionState
-from estuary_proto.policy import verdict_of
 
+from .connection import ConnectionNews
 from .exits import Exit
-from .running import explain, interrupted, run
+from .run import explain, interrupted, run
 from .screen import Screen
-from .typed import typed_lines
+from .stdin import typed_lines
 
 if TYPE_CHECKING:
     import signal
@@ -51,33 +50,27 @@ class Chat:
         self._label = ""
         self._reply: Reply | None = None
         self._stopped = False
-        self._lost = False
+        self._connection: ConnectionNews | None = None
         self._moved: anyio.Event | None = None
-        self._scope: anyio.CancelScope | None = None
-        self._verdict = ""
-        self._failure: str | None = None
         self._said: EstuaryError | None = None
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
         """The conversation, from connecting to its exit status."""
-        if self._place.embedded:
-            self._screen.notice(
-                "no URL: this is the offline character, inside this program (--url: others)"
-            )
+        self._place.announce(self._screen)
         async with self._place.open() as config:
             # One turn is all or nothing: there is no use in coming back without it.
             config = replace(config, auto_reconnect=self._once is None)
             async with self._place.client(config) as client:
-                client.on("*", lambda event: self._tell(client, event))
+                self._connection = ConnectionNews(client, self._screen, scope)
+                client.on("*", self._tell)
                 self._label = f"{config.character_id} > " if self._once is None else ""
-                self._scope = scope
                 with scope:
                     await client.connect()
                     if self._once is not None:
                         return await self._turn(client, self._once)
                     return await self._converse(client, tasks)
-        if self._failure is not None:
-            self._screen.error(self._failure)
+        if self._connection.failure is not None:
+            self._screen.error(self._connection.failure)
         return Exit.FAILED
 
     # --- turns ---------------------------------------------------------------------------------
@@ -115,13 +108,17 @@ class Chat:
             self._screen.notice("interrupted")
             return Exit.DONE if self._once is None else Exit.INTERRUPTED
         except EstuaryError as error:
-            told = error is self._said or self._lost or self._failure is not None
-            if not told:
+            if not self._is_told(error):
                 self._screen.error(explain(error))
             return Exit.FAILED
         finally:
             self._reply = None
         return Exit.DONE
+
+    def _is_told(self, error: EstuaryError) -> bool:
+        news = self._connection
+        assert news is not None
+        return error is self._said or news.is_lost or news.failure is not None
 
     async def _show(self, reply: Reply) -> None:
         screen = self._screen
@@ -160,41 +157,14 @@ class Chat:
         self._screen.break_off()
         return interrupted(number)
 
-    def _tell(self, client: EstuaryClient, event: Any) -> None:
-        """Whatever happens on the connection."""
-        screen = self._screen
-        verdict = verdict_of(event)
-        if verdict is not None:
-            self._verdict = verdict.text
-        elif isinstance(event, Disconnected):
-            self._disconnected(client.state, event.reason)
-        elif isinstance(event, Reconnecting):
-            screen.notice(f"reconnecting: attempt {event.attempt} in {event.delay:.1f} s")
-        elif isinstance(event, Connected) and self._lost:
-            self._lost = False
+    def _tell(self, event: Any) -> None:
+        assert self._connection is not None
+        if isinstance(event, Fault):
+            self._said = event.error
+        self._connection.tell(event, amid="the answer" if self._reply is not None else "")
+        if isinstance(event, Connected):
             if self._moved is not None:
                 self._moved.set()
-            screen.notice("connected again")
-        elif isinstance(event, Fault):
-            self._said = event.error
-            if client.state is ConnectionState.ERROR:
-                self._end(explain(event.error))
-            else:
-                screen.error(explain(event.error))
         elif isinstance(event, BotResponse) and event.is_interjection and event.is_final:
             if self._once is None:
-                screen.close(screen.answer(self._label), event.text)
-
-    def _disconnected(self, state: ConnectionState, reason: str) -> None:
-        if state is ConnectionState.RECONNECTING:
-            self._lost = True
-            cut = ", in the middle of the answer" if self._reply is not None else ""
-            self._screen.notice(f"the connection is lost ({reason}){cut}", "yellow")
-        elif reason != "client":
-            why = self._verdict or f"the connection is lost ({reason})"
-            self._end(f"{why}; the conversation is over")
-
-    def _end(self, why: str) -> None:
-        self._failure = why
-        if self._scope is not None:
-            self._scope.cancel()
+                self._screen.close(self._screen.answer(self._label), event.text)

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from estuary_proto.events import Connected, Disconnected, Fault, PlaybackComplete, Reconnecting
+from estuary_proto.events import Disconnected, PlaybackComplete
 from estuary_proto.models.conversation import BotResponse, InterruptData, SttResponse
-from estuary_proto.models.session import ConnectionState
-from estuary_proto.policy import verdict_of
 
-from .running import explain
+from .connection import ConnectionNews
 
 if TYPE_CHECKING:
     from estuary_anyio.client import EstuaryClient
@@ -23,8 +21,6 @@ class Conversation:
     """Shows in `captions` what happens on `client`; `scope` is cancelled when that is over."""
 
     def __init__(self, client: EstuaryClient, captions: Captions, scope: anyio.CancelScope) -> None:
-        self.failure: str | None = None
-        """Why it is over."""
         self.answers: int = 0
         """How many answers were complete, or cut short."""
         self.is_interrupted: bool = False
@@ -33,14 +29,17 @@ class Conversation:
         """When something was last said or understood."""
         self._client = client
         self._captions = captions
-        self._scope = scope
+        self._connection = ConnectionNews(client, captions, scope)
         self._hears = False
         self._asked = False
         self._writing: dict[str, str] = {}
         self._cut: str | None = None
-        self._lost = False
-        self._verdict = ""
         client.on("*", self._tell)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it is over; None while it is not, or when the user has ended it."""
+        return self._connection.failure
 
     @property
     def is_answering(self) -> bool:
@@ -60,10 +59,7 @@ class Conversation:
     def _tell(self, event: Any) -> None:
         if isinstance(event, (SttResponse, BotResponse, InterruptData, PlaybackComplete)):
             self.latest = anyio.current_time()
-        verdict = verdict_of(event)
-        if verdict is not None:
-            self._verdict = verdict.text
-        elif isinstance(event, SttResponse):
+        if isinstance(event, SttResponse):
             self._understood(event)
         elif isinstance(event, BotResponse):
             self._answered(event)
@@ -73,7 +69,9 @@ class Conversation:
             if event.interrupted:
                 self._interrupted(event.message_id)
         else:
-            self._connection(event)
+            if isinstance(event, Disconnected):
+                self._cut_off()
+            self._connection.tell(event)
 
     # --- what is said ------------------------------------------------------------------------
 
@@ -110,35 +108,9 @@ class Conversation:
                 self._captions.answered(text, whole=False)
             self._captions.notice("interrupted")
 
-    # --- the connection ----------------------------------------------------------------------
-
-    def _connection(self, event: Any) -> None:
-        captions, state = self._captions, self._client.state
-        if isinstance(event, Disconnected):
-            self._disconnected(state, event.reason)
-        elif isinstance(event, Reconnecting):
-            captions.notice(f"reconnecting: attempt {event.attempt} in {event.delay:.1f} s")
-        elif isinstance(event, Connected) and self._lost:
-            self._lost = False
-            captions.notice("connected again")
-        elif isinstance(event, Fault):
-            if state is ConnectionState.ERROR:
-                self._end(explain(event.error))
-            else:
-                captions.error(explain(event.error))
-
-    def _disconnected(self, state: ConnectionState, reason: str) -> None:
+    def _cut_off(self) -> None:
+        """What was being said and heard will not be complete."""
         for text in self._writing.values():
             self._captions.answered(text, whole=False)
         self._writing.clear()
         self._hears = self._asked = False
-        if state is ConnectionState.RECONNECTING:
-            self._lost = True
-            self._captions.notice(f"the connection is lost ({reason})", "yellow")
-        elif reason != "client":
-            why = self._verdict or f"the connection is lost ({reason})"
-            self._end(f"{why}; the conversation is over")
-
-    def _end(self, why: str) -> None:
-        self.failure = why
-        self._scope.cancel()

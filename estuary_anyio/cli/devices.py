@@ -12,7 +12,7 @@ from estuary_audio.devices import Direction, list_devices, usable_rates
 from estuary_audio.extra import require
 
 from .exits import Exit, one_line
-from .running import interrupted, run
+from .run import interrupted, run
 from .screen import Screen
 from .selftest import SECONDS, SelfTest
 

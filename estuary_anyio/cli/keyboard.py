@@ -34,7 +34,7 @@ class Keyboard:
         tty.setcbreak(sys.stdin)
 
     def end(self) -> None:
-        """As it was before. Free when it is."""
+        """The terminal is as it was before; spurious calls are free."""
         before, self._before = self._before, None
         if before is not None:
             import termios

@@ -204,7 +204,7 @@ def speech_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.pass_context
     @wraps(command)
     def spoken(context: click.Context, /, **rest: Any) -> int:
-        from .speaking import NOTHING_SAID, speech_of
+        from .speech import NOTHING_SAID, speech_of
 
         names = [str(option) for option in rest if option[:4] in ("stt", "stt_", "tts", "tts_")]
         given = {name: rest.pop(name) for name in names}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from estuary_anyio.gateway import Gateway
     from estuary_proto.config import VoiceTransport
 
-    from .speaking import SpeechOptions
+    from .screen import Screen
+    from .speech import SpeechOptions
 
 DEFAULT_PLAYER: Final = "me"
 
@@ -62,6 +63,13 @@ class Place:
         from estuary_proto.gateway import DEFAULT_CHARACTER
 
         return self.character or DEFAULT_CHARACTER
+
+    def announce(self, screen: Screen) -> None:
+        """Say so, where it is the offline character that answers."""
+        if self.embedded:
+            screen.notice(
+                "no URL: this is the offline character, inside this program (--url: others)"
+            )
 
     @asynccontextmanager
     async def open(

@@ -20,7 +20,7 @@ from estuary_proto.errors import EstuaryError
 
 from .captions import decibels
 from .exits import one_line
-from .running import explain
+from .run import explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

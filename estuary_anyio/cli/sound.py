@@ -6,7 +6,7 @@ import wave
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from estuary_proto.gateway import voicing
+from estuary_proto.gateway import tone_voice
 from estuary_proto.gateway.abilities import HIGHEST, LOWEST
 
 from .exits import Exit, Stop, one_line
@@ -40,7 +40,7 @@ class Sound:
 
 def made() -> Sound:
     """A tone for each word of the question."""
-    pcm = b"".join(voicing.sound(word, RATE) for word in QUESTION.split())
+    pcm = b"".join(tone_voice.sound(word, RATE) for word in QUESTION.split())
     return Sound(pcm, RATE, "a generated sound", QUESTION)
 
 

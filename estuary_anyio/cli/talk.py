@@ -19,9 +19,9 @@ from .captions import Captions
 from .conversation import Conversation
 from .exits import Exit, Stop
 from .keyboard import Button, Keyboard
-from .running import explain, interrupted, run
+from .run import explain, interrupted, run
 from .screen import Screen
-from .typed import typed_keys
+from .stdin import typed_keys
 
 if TYPE_CHECKING:
     import signal
@@ -96,10 +96,7 @@ class Talk:
             (Direction.OUTPUT, self._options.output_device),
         ):
             candidates(list_devices(), direction, wanted)
-        if self._place.embedded:
-            self._screen.notice(
-                "no URL: this is the offline character, inside this program (--url: others)"
-            )
+        self._place.announce(self._screen)
         async with (
             self._place.open(self._introduce) as config,
             self._place.client(config) as client,
@@ -114,7 +111,7 @@ class Talk:
         return Exit.FAILED
 
     def _introduce(self, gateway: Gateway) -> None:
-        from .speaking import hears, speaks
+        from .speech import hears, speaks
 
         self._screen.notice(f"it hears {hears(gateway)}; it speaks {speaks(gateway)}")
 

@@ -11,14 +11,13 @@ import anyio
 
 from estuary_anyio.room_sound import RoomSound
 from estuary_proto.errors import EstuaryError
-from estuary_proto.events import AudioReceived, LiveKitDisconnected
 from estuary_proto.models.session import VoiceMode
 
 from .captions import Captions
 from .conversation import Conversation
 from .exits import Exit, Stop
 from .loudspeaker import Loudspeaker
-from .running import explain, interrupted, run
+from .run import explain, interrupted, run
 from .screen import Screen
 from .sound import read_wav
 
@@ -122,16 +121,13 @@ class WavTalk:
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
         """The conversation, from connecting to its exit status."""
-        if self._place.embedded:
-            self._screen.notice(
-                "no URL: this is the offline character, inside this program (--url: others)"
-            )
+        self._place.announce(self._screen)
         async with self._place.open() as config, self._place.client(config) as client:
             assert config.mic_sample_rate == config.audio_sample_rate == RATE
             self._captions = captions = Captions(self._screen, config.character_id)
             self._conversation = Conversation(client, captions, scope)
             client.on("bot_voice", self._take)
-            client.on("*", self._hear_room)
+            client.on("*", self._room_sound.hear)
             client.on("playback_complete", self._cut)
             client.on("disconnected", self._lost)
             with scope:
@@ -221,12 +217,6 @@ class WavTalk:
             self._resamplers[voice.message_id] = resampler
             return resampler.push(pcm)
         return resampler.push(pcm) + resampler.finish()
-
-    def _hear_room(self, event: object) -> None:
-        if isinstance(event, AudioReceived):
-            self._room_sound.play(event)
-        elif isinstance(event, LiveKitDisconnected):
-            self._room_sound.end()
 
     def _cut(self, complete: PlaybackComplete) -> None:
         if complete.interrupted:

@@ -58,9 +58,9 @@ ABORT = "estuary.abort"
 class GatewayApp:
     """An ASGI 3 application. `brain` answers instead of the rules when it is given, `recogniser`
     understands what players say, `voice` speaks instead of tones, `detector` makes what finds
-    speech, at so many Hz, instead of its energy; `memory` is what characters know about players,
-    shared by all connections; `livekit` is where rooms are; `report` takes what a script has to
-    say, line by line."""
+    speech, at so many Hz, instead of its energy; `livekit` is where rooms are. What is known is
+    kept in the directory `data` (None: in memory), at times that `clock` gives in seconds since
+    1970. `report` takes what a script has to say, line by line."""
 
     def __init__(
         self,

@@ -204,9 +204,10 @@ class _Trio:
 
         from .trio_server import OneAtATime
 
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(conn))
+        # Hypercorn's annotation knows a stream over TLS only.
+        stream: Any = trio.SocketStream(trio.socket.from_stdlib_socket(conn))
         cut = partial(_close, stream.socket)
-        return OneAtATime(app, config, context, {ABORT: cut}, stream), cut  # type: ignore[arg-type]
+        return OneAtATime(app, config, context, {ABORT: cut}, stream), cut
 
 
 def _close(sock: Any) -> None:

@@ -7,27 +7,21 @@ ended by `[DONE]`. Local model servers speak it too.
 
 from __future__ import annotations
 
-import json
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import anyio
-
 from estuary_proto.config import invalid
 
 from .link import BrainError
+from .openai import asked, check_endpoint, drain, error_of, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     import httpx
 
     from estuary_proto.gateway import AskBrain
-
-_DRAIN: Final = 1.0
-"""Seconds that an endpoint has to end its stream after it said that it is done."""
 
 
 class Done(Enum):
@@ -50,10 +44,7 @@ class OpenAISettings:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
-            raise invalid(
-                "base_url", "it is no http address", "for example http://127.0.0.1:11434/v1"
-            )
+        check_endpoint(self.base_url, self.timeout, "http://127.0.0.1:11434/v1")
         if not self.model:
             raise invalid("model", "it is empty", "name the model of the endpoint")
 
@@ -77,45 +68,30 @@ class OpenAIBrain:
             import httpx
         except ModuleNotFoundError:
             raise BrainError("This brain needs pip install 'estuary-anyio[gateway]'") from None
+        settings = self.settings
+        body = {"model": settings.model, "stream": True, "messages": messages_of(ask)}
+        url = settings.base_url.rstrip("/") + "/chat/completions"
         client = self._client or httpx.AsyncClient()
         try:
-            async with aclosing(self._pieces(client, ask)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except httpx.TimeoutException:
-            raise BrainError(
-                f"The model did not answer within {self.settings.timeout:g} s"
-            ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            problem = str(error) or type(error).__name__
-            raise BrainError(f"The model cannot be reached: {problem}") from error
+            async with asked(
+                client, url, "The model", BrainError,
+                api_key=settings.api_key, timeout=settings.timeout, json=body,
+            ) as response:  # fmt: skip
+                lines = response.aiter_lines()
+                async for line in lines:
+                    try:
+                        piece = read_line(line)
+                    except BrainError:
+                        await drain(lines)
+                        raise
+                    if piece is DONE:
+                        await drain(lines)
+                        return
+                    if piece:
+                        yield piece
         finally:
             if client is not self._client:
                 await client.aclose()
-
-    async def _pieces(self, client: httpx.AsyncClient, ask: AskBrain) -> AsyncGenerator[str, None]:
-        settings = self.settings
-        headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
-        body = {"model": settings.model, "stream": True, "messages": messages_of(ask)}
-        url = settings.base_url.rstrip("/") + "/chat/completions"
-        request = client.stream("POST", url, json=body, headers=headers, timeout=settings.timeout)
-        async with request as response:
-            if response.status_code != 200:
-                await response.aread()
-                said = _error_of(_json(response.text)) or response.reason_phrase
-                raise BrainError(f"The model answered {response.status_code}: {said}")
-            lines = response.aiter_lines()
-            async for line in lines:
-                try:
-                    piece = read_line(line)
-                except BrainError:
-                    await _drain(lines)
-                    raise
-                if piece is DONE:
-                    await _drain(lines)
-                    return
-                if piece:
-                    yield piece
 
 
 def messages_of(ask: AskBrain) -> list[dict[str, str]]:
@@ -127,14 +103,6 @@ def messages_of(ask: AskBrain) -> list[dict[str, str]]:
     return [{"role": "system", "content": persona}, *said, {"role": "user", "content": ask.text}]
 
 
-async def _drain(lines: AsyncIterator[str]) -> None:
-    # httpx's nested generators are finished by reading on, or by being cancelled; merely leaving
-    # them is left to the garbage collector, which trio reports.
-    with anyio.move_on_after(_DRAIN):
-        async for _ in lines:
-            pass
-
-
 def read_line(line: str) -> str | Literal[Done.DONE]:
     """What one line of the stream says: text ("" for none), or DONE. Raises BrainError."""
     if not line.startswith("data:"):
@@ -142,8 +110,8 @@ def read_line(line: str) -> str | Literal[Done.DONE]:
     data = line[5:].strip()
     if data == "[DONE]":
         return DONE
-    event = _json(data)
-    if failure := _error_of(event):
+    event = read_json(data)
+    if failure := error_of(event):
         raise BrainError(f"The model failed: {failure}")
     return piece_of(event)
 
@@ -154,17 +122,3 @@ def piece_of(event: Any) -> str:
         case {"choices": [{"delta": {"content": str(text)}}, *_]}:
             return text
     return ""
-
-
-def _error_of(event: Any) -> str:
-    match event:
-        case {"error": {"message": str(said)}} | {"error": str(said)}:
-            return said[:500]
-    return ""
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -49,4 +49,4 @@ class PlainWebSocket(WSStream):
 
 
 for _module in (h11, h2):
-    _module.WSStream = PlainWebSocket  # type: ignore[attr-defined]
+    _module.WSStream = PlainWebSocket  # type: ignore[attr-defined]  # It is imported there.

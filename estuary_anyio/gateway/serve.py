@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from estuary_proto.authority import authority
 from estuary_proto.config import invalid
 from estuary_proto.credentials import ClientCredential
 from estuary_proto.errors import ErrorCode, EstuaryError
@@ -115,7 +116,7 @@ class Gateway:
     def url(self) -> str:
         """The address for `server_url`. A gateway that listens everywhere names this machine."""
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"http://{authority(host, self.port)}"
 
     @property
     def sessions(self) -> int:

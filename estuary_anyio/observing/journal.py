@@ -18,7 +18,7 @@ from estuary_proto import events as core
 from estuary_proto.errors import concealed
 from estuary_proto.messages import UnknownEvent
 
-from ..hushing import hushed
+from ..conceal import conceal_keys
 from .hooks import Hooks
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Journal(Hooks):
 
     def _line(self, mark: str, shown: object) -> None:
         if logger.isEnabledFor(logging.DEBUG):
-            text = hushed(concealed(str(shown), *self._secrets()))
+            text = conceal_keys(concealed(str(shown), *self._secrets()))
             logger.debug("%s %s", mark, text)
 
     def told(self, event: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from anyio.lowlevel import checkpoint
 
+from estuary_proto.authority import authority
 from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.rest.http import HttpResponse
 from estuary_proto.version import __version__
@@ -42,7 +43,7 @@ def _whole() -> Callable[[bytes], Any]:
     """A body in one piece, iterated without a generator: httpx's own is one, and a connection that
     breaks leaves it to the garbage collector, which trio reports."""
 
-    class Whole(need_httpx().AsyncByteStream):  # type: ignore[misc]
+    class Whole(need_httpx().AsyncByteStream):  # type: ignore[misc]  # httpx loads late.
         def __init__(self, body: bytes) -> None:
             self._rest = [body]
 
@@ -77,6 +78,8 @@ class Pool:
     client of the caller's stays the caller's: it is never closed here.
     """
 
+    _own: httpx.AsyncClient | None = None
+
     def __init__(
         self,
         config: EstuaryConfig,
@@ -91,15 +94,15 @@ class Pool:
         self._headers = headers
         self._tls = tls
         self._proxy = proxy
-        self._own: httpx.AsyncClient | None = None
         scheme = "https" if config.secure else "http"
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        self._origin = f"{scheme}://{host}:{config.port}"
+        self._origin = f"{scheme}://{authority(config.host, config.port)}"
 
     def _client(self) -> httpx.AsyncClient:
         if self._given is not None:
             if self._given.is_closed:
-                raise LocalProtocolError("the http_client that was given is closed")
+                raise LocalProtocolError(
+                    "the http_client that was given is closed: keep it open as long as the client"
+                )
             return self._given
         if self._own is None:
             self._own = self._opened()
@@ -109,7 +112,7 @@ class Pool:
         library = need_httpx()
         from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-        from .aiming import Aiming
+        from .transport import Aiming
 
         config = self._config
         through = proxy_for(self._proxy, config.host, config.port, secure=config.secure)
@@ -185,7 +188,7 @@ class Pool:
                 await own.aclose()
 
     def __del__(self) -> None:
-        if getattr(self, "_own", None) is not None:
+        if self._own is not None:
             warnings.warn(
                 "an EstuaryClient that made REST calls was never disconnected: use `async with`, "
                 "or `await client.disconnect()`",

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from .client import EstuaryClient
     from .gateway import Gateway, serve_gateway
     from .iterators import EventStream, ReplyVoice
-    from .rehearsing import ReplayServer
-    from .rest import Pages, TurnStream
+    from .replay import ReplayServer
+    from .rest_clients import Pages, TurnStream
     from .voice_session import VoiceSession
 
 _HOMES = {
     "EstuaryClient": "client",
     "EventStream": "iterators",
     "Gateway": "gateway",
-    "Pages": "rest",
+    "Pages": "rest_clients",
     "Receipt": "answers",
-    "ReplayServer": "rehearsing",
+    "ReplayServer": "replay",
     "Reply": "answers",
     "ReplyVoice": "iterators",
     "Script": "answers",
-    "TurnStream": "rest",
+    "TurnStream": "rest_clients",
     "VoiceSession": "voice_session",
     "serve_gateway": "gateway",
 }

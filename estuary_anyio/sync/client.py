@@ -9,7 +9,7 @@ from ..client import EstuaryClient as Async
 from . import answers  # noqa: F401 - twins of what methods give
 from .iterators import EventStream
 from .loop import Loop
-from .resting import Resting
+from .rest import Rest
 from .twin import twin
 from .workers import Handler, is_async
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from estuary_proto.over_livekit import Transport
 
     from ..handlers import Register
-    from ..seeing import Camera
+    from ..parts.seeing import Camera
 
 T = TypeVar("T")
 R = TypeVar("R")
 C = TypeVar("C", bound="Camera")
 
 
-class EstuaryClient(Resting):
+class EstuaryClient(Rest):
     """A conversation with a character, for code without `async`.
 
         with EstuaryClient(config) as client:

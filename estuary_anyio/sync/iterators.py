@@ -10,7 +10,7 @@ from estuary_proto.errors import WaitTimeout
 from estuary_proto.models.conversation import BotVoice
 
 from .. import reply as replies
-from .. import streams, voices
+from .. import reply_voice, streams
 from .twin import Twin
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class EventStream(Leavable[T], of=streams.EventStream):
         raise WaitTimeout(f"no event came in {self.timeout:g} s")
 
 
-class ReplyVoice(EventStream[BotVoice], of=voices.ReplyVoice):
+class ReplyVoice(EventStream[BotVoice], of=reply_voice.ReplyVoice):
     """`for chunk in reply.voice()`: what the character says aloud with this answer.
 
     It listens from the moment it is made, and ends with the last chunk, when the answer is cut off

@@ -156,7 +156,9 @@ class Loop:
                 "this handler has disconnected and ends with that; connect from elsewhere"
             )
         if self.is_living:
-            raise LocalProtocolError(f"this {self.owner} is in use already")
+            raise LocalProtocolError(
+                f"this {self.owner} is in use already; make one for each `with`"
+            )
         if not self.is_running:
             self._over.wait()
         with self._lock:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .answers import Receipt, Reply, Script
     from .iterators import Iterating, ReplyVoice
     from .loop import Loop
-    from .rest import Pages
+    from .rest_clients import Pages
 
 P = ParamSpec("P")
 R = TypeVar("R")

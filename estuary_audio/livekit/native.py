@@ -180,7 +180,9 @@ def not_published(error: Exception) -> EstuaryError:
 
 def unpublished() -> EstuaryError:
     """Sound for a room that was opened to hear only."""
-    return LocalProtocolError("the room was opened with publish=False: there is no track")
+    return LocalProtocolError(
+        "the room was opened with publish=False: there is no track; open it without that to speak"
+    )
 
 
 def reason(number: int) -> str:

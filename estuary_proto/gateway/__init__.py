@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .acts import Cut, Report
-from .asking import (
+from .commands import (
     AskBrain,
     CloseRoom,
     Expect,
@@ -29,8 +29,8 @@ from .asking import (
 )
 from .config import DEFAULT_CHARACTER, DEFAULT_FRIEND, DEFAULT_KEY, Character, ServerConfig
 from .credentials import ClientToken, Guest
-from .keeping import Forgotten, Kept, Learned, Recalled, Spoken
 from .memory import Fact, Memory, MemoryStore
+from .records import Forgotten, Kept, Learned, Recalled, Spoken
 from .registry import Registry
 from .rules import RulesBrain
 from .script import Script

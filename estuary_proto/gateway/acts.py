@@ -1,6 +1,6 @@
 """What a script can make a session do, and what of it only the transport can (PROTOCOL 1.5, 4.4).
 
-An act is a value; `script` reads them from a file, `acting` performs them.
+An act is a value; `script_acts` reads them, `rehearsal` performs them.
 """
 
 from __future__ import annotations

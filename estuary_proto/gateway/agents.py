@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .config import Character, ServerConfig
     from .conversation import Outlet
+    from .tone_voice import Voicing
     from .voices import Voices
-    from .voicing import Voicing
 
 MAX_TURNS: Final = 100
 MAX_SECONDS: Final = 3600.0

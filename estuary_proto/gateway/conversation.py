@@ -18,8 +18,8 @@ from ..models.memory import MemoryData, MemoryUpdatedEvent
 from ..models.session import ErrorEvent, SessionInfo
 from . import wishes
 from .abilities import Abilities
-from .asking import AskBrain, Command, StopBrain
-from .keeping import Forgotten, Learned, Spoken
+from .commands import AskBrain, Command, StopBrain
+from .records import Forgotten, Learned, Spoken
 from .rules import RulesBrain, pieces
 from .speech import Speech
 from .voices import Voices
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from ..models.base import Model
     from .config import Character, ServerConfig
-    from .keeping import Kept, Recalled
+    from .records import Kept, Recalled
+    from .tone_voice import Voicing
     from .vision import Picture
-    from .voicing import Voicing
 
 
 class Outlet(Protocol):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from ..models.session import SessionInfo
     from .abilities import Abilities
-    from .asking import Outside
+    from .commands import Outside
     from .config import ServerConfig
     from .conversation import Conversation
 

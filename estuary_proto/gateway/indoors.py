@@ -20,14 +20,14 @@ from .. import intents
 from ..models.conversation import BotVoice, InterruptData
 from ..models.session import ModerationFlag
 from ..models.voice import LiveKitError, LiveKitReady, LiveKitToken, VoiceTimeout
-from .asking import CloseRoom, HushRoom, Mint, OpenRoom, Utter
+from .commands import CloseRoom, HushRoom, Mint, OpenRoom, Utter
 from .mic import PUSH_TO_TALK
 
 if TYPE_CHECKING:
     from collections import deque
 
     from ..models.base import Model
-    from .asking import Command, Outside
+    from .commands import Command, Outside
     from .mic import Listener, Mic
 
 GRACE: Final = 0.5

@@ -21,14 +21,14 @@ from ..models.pcm import decode_pcm
 from ..models.session import ErrorEvent
 from ..models.voice import VoiceError, VoiceStarted, VoiceStopped
 from .activity import Probability
-from .asking import Expect, Follow, StopFollowing, Transcribe
+from .commands import Expect, Follow, StopFollowing, Transcribe
 from .hearing import Hearing, Sound
 
 if TYPE_CHECKING:
     from collections import deque
 
     from ..models.base import Model
-    from .asking import Command, Outside
+    from .commands import Command, Outside
     from .config import ServerConfig
     from .hearing import Heard
 

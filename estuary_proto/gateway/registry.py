@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """See the module; one for each gateway, on one monotonic clock."""
+    """What the sessions of one gateway share: tokens, seats, counts; on one monotonic clock."""
 
     __slots__ = ("_players", "_seats", "_used", "cast", "connections", "credentials", "joins")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..events import AckSettled
     from ..models.base import Model
     from .acts import Act
-    from .asking import Recall
+    from .commands import Recall
     from .script import Script
 
 ACK_WITHIN = 10.0

@@ -48,7 +48,7 @@ something, or where one about `joining` refuses.
 In strings `$message` stands for the id of the answer that is spoken or was spoken last, `$session`
 for the session's. Rules that fire together act in the order of the file; each goes its own way at
 a `wait`.
-"""  # noqa: E501
+"""  # noqa: E501 - A row of a table is one line.
 
 from __future__ import annotations
 

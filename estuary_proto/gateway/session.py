@@ -39,25 +39,25 @@ from ..timers import Deadline, Timer, earlier
 from . import agents, door, unsupported
 from .abilities import abilities_of
 from .agents import AgentTalk, Encounter
-from .asking import Outside, Recall
+from .commands import Outside, Recall
 from .conversation import Conversation
 from .floor import Floor
-from .keeping import Recalled
 from .limits import Limits, Moderation
+from .records import Recalled
 from .registry import Registry
 from .rehearsal import ACK_WITHIN, Rehearsal
+from .reports import Told
 from .script import JOINING
-from .told import Told
 from .voices import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .acts import Cut, Report
-    from .asking import Command
+    from .commands import Command
     from .config import ServerConfig
-    from .keeping import Kept
     from .memory import MemoryStore
+    from .records import Kept
 
 MAX_WAITING: Final = 100
 """Messages that may wait for room in the send buffer before reading pauses."""
@@ -67,9 +67,12 @@ GOODBYE_WITHIN: Final = 2.0
 
 
 class ServerSession(Told):
-    """See the module. `memory` and `registry` are shared by all sessions of a gateway, `entropy(n)`
-    gives n random bytes for ids, times are monotonic seconds. `wall` gives the time of day in ISO
-    8601, for the messages that carry one."""
+    """One client of the gateway; the module shows how it is driven.
+
+    `memory` and `registry` are shared by all sessions of a gateway, `entropy(n)` gives n random
+    bytes for ids, times are monotonic seconds. `wall` gives the time of day in ISO 8601, for the
+    messages that carry one.
+    """
 
     def __init__(
         self,

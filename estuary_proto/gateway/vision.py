@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..models.session import ErrorEvent
+from ..pictures import TYPES
 
 if TYPE_CHECKING:
     from ..intents import SendCameraImage
-
-TYPES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 
 @dataclass(frozen=True, slots=True)

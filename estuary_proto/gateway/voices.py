@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from .asking import Say, StopSaying
+from .commands import Say, StopSaying
 from .config import Character
-from .saying import Saying
-from .voicing import Voicing, tone_of
+from .outside_voice import Saying
+from .tone_voice import Voicing, tone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .asking import Command
+    from .commands import Command
 
 _NOBODY: Final = Character("")
 

@@ -14,7 +14,7 @@ from estuary_proto.models.base import Model
 try:
     import pybase64 as _compiled
 except ImportError:
-    _compiled = None  # type: ignore[assignment]
+    _compiled = None  # type: ignore[assignment]  # A module, where it is installed.
 
 
 def decode_pcm(audio: str) -> bytes:

@@ -216,18 +216,23 @@ def hints_of(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def _compile(cls: Any) -> Reader:
+def _plan(cls: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What to do for each field: for those that travel, and for those that are worked out here."""
     hints = hints_of(cls)
     rows, local = [], []
     for part in fields(cls):
-        if not part.init:  # worked out here, never on the wire
-            local.append((getattr(cls, part.name).__set__, part.default))
-            continue
-        hint = hints[part.name]
-        keys = spellings(cls, part)
         put = getattr(cls, part.name).__set__
-        rows.append((put, keys[0], *_converter(hint), keys[1:], *_default(part, hint)))
-    plan = tuple(rows)
+        if part.init:
+            hint = hints[part.name]
+            keys = spellings(cls, part)
+            rows.append((put, keys[0], *_converter(hint), keys[1:], *_default(part, hint)))
+        else:
+            local.append((put, part.default))
+    return tuple(rows), tuple(local)
+
+
+def _compile(cls: Any) -> Reader:
+    plan, local = _plan(cls)
     new = object.__new__
     bare: str = cls.BARE
     tidy: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(cls, "_tidy", None)

@@ -47,7 +47,10 @@ class SessionInfo(Model):
 
 @model
 class SessionTimeout(Model):
-    """The session was idle for too long; the server disconnects at once (PROTOCOL 3). Seconds."""
+    """The session was idle for too long; the server disconnects at once (PROTOCOL 3).
+
+    It was idle for `idle_seconds`, and might have been for `timeout_seconds`.
+    """
 
     NAME: ClassVar[str] = "session_timeout"
     WIRE: ClassVar[str] = "session_timeout"
@@ -59,7 +62,7 @@ class SessionTimeout(Model):
 
 @model
 class SessionRejected(Model):
-    """A share token has as many sessions as it may; a disconnect follows (PROTOCOL 1.5)."""
+    """A share token has as many sessions as it may, `cap`; a disconnect follows (PROTOCOL 1.5)."""
 
     NAME: ClassVar[str] = "session_rejected"
     WIRE: ClassVar[str] = "session_rejected"
@@ -71,7 +74,10 @@ class SessionRejected(Model):
 
 @model
 class QuotaExceededData(Model):
-    """The account has used what it may (seed 003). Does not always end the session."""
+    """The account has used what it may (seed 003); this does not always end the session.
+
+    `current` of `limit` is used and `remaining` is left, as the account's `tier` has it.
+    """
 
     NAME: ClassVar[str] = "quota_exceeded"
     WIRE: ClassVar[str] = "quota_exceeded"
@@ -112,7 +118,10 @@ class ErrorEvent(Model):
 
 @model
 class ModerationWarning(Model):
-    """`level` "warning", or "terminated", upon which a disconnect follows (PROTOCOL 3)."""
+    """The user has said what is not allowed (PROTOCOL 3).
+
+    `level` is "warning", or "terminated", upon which a disconnect follows.
+    """
 
     NAME: ClassVar[str] = "moderation_warning"
     WIRE: ClassVar[str] = "moderation_warning"

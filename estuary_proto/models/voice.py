@@ -38,9 +38,10 @@ class VoiceError(Model):
 
 @model
 class VoiceTimeout(Model):
-    """The user was silent for too long and voice is off; the session goes on. Seconds.
+    """The user was silent for too long and voice is off; the session goes on.
 
-    No `voice_stopped` and no disconnect follows.
+    Silent for `idle_seconds`, of `timeout_seconds` that are allowed. No `voice_stopped` and no
+    disconnect follows.
     """
 
     NAME: ClassVar[str] = "voice_timeout"

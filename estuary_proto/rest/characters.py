@@ -186,7 +186,7 @@ def update(character_id: str, changes: CharacterChanges) -> Call[Character]:
     path = path_of(_ONE, character_id=character_id)
     body = _grouped(changes)
     if not body:
-        raise wrong("changes", "nothing is given that should change")
+        raise wrong("changes", "nothing is given that should change; name a field, such as tagline")
     return Call(
         "PUT", _ONE, path, reads(Character),
         body=json_of(body), content_type=JSON, repeat=Repeat.SAFE,

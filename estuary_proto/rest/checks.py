@@ -28,7 +28,7 @@ def needed_text(name: str, value: object, longest: int | None = None) -> str:
     """A text that is not blank, of at most `longest` characters."""
     text = a_text(name, value, longest)
     if text is None or not text.strip():
-        raise wrong(name, "it is empty")
+        raise wrong(name, "it is empty; give some text")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Files on their way up: multipart/form-data (RFC 7578), and what kind of picture it is."""
+"""Files on their way up: multipart/form-data (RFC 7578)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import binascii
 import re
 from typing import Final, NamedTuple
 
+from estuary_proto.pictures import picture_type
 from estuary_proto.rest.checks import wrong
 
 _MIME: Final = re.compile(r"[a-z0-9][\w.+-]*/[a-z0-9][\w.+-]*", re.ASCII | re.IGNORECASE)
@@ -27,7 +28,7 @@ def image_file(data: object, mime_type: str | None) -> File:
     Without a MIME type it is told by the first bytes, and image/jpeg when they do not tell.
     """
     raw, said = _bytes_of("image", data)
-    kind = mime_type or said or _kind_of(raw) or "image/jpeg"
+    kind = mime_type or said or picture_type(raw) or "image/jpeg"
     if not isinstance(kind, str) or not _MIME.fullmatch(kind) or not kind.startswith("image/"):
         raise wrong("mime_type", "it is no type of an image; give one like image/png")
     return File(f"image.{_ending(kind)}", kind, raw)
@@ -64,21 +65,6 @@ def _bytes_of(name: str, data: object) -> tuple[bytes, str]:
     if not raw:
         raise wrong(name, "it is empty")
     return raw, kind
-
-
-def _kind_of(raw: bytes) -> str:
-    """The type that the first bytes tell."""
-    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for start, kind in _STARTS.items() if raw.startswith(start)), "")
-
-
-_STARTS: Final = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"GIF8": "image/gif",
-    b"BM": "image/bmp",
-}
 
 
 def multipart(field: str, file: File, fields: dict[str, str], boundary: str) -> tuple[str, bytes]:

@@ -16,16 +16,16 @@ class HasId(Protocol):
         """Its id."""
 
 
-I = TypeVar("I", bound=HasId)  # noqa: E741 - an item
+Item = TypeVar("Item", bound=HasId)
 
 
-class Cursor(Generic[I]):
+class Cursor(Generic[Item]):
     """Where in a list we are. Lists may grow and shrink meanwhile: an item that comes again on the
     next page is given out once, and a server that repeats a page ends the walk."""
 
-    def __init__(self, page_size: int, offset: int = 0) -> None:
+    def __init__(self, page_size: int) -> None:
         self.page_size = page_size
-        self.offset: int = offset
+        self.offset: int = 0
         """Items to skip on the next request."""
         self.page: int = 1
         """The next page's number, for lists that count pages."""
@@ -36,7 +36,7 @@ class Cursor(Generic[I]):
         """Whether a list of `total` items goes on behind this page; None if nobody knows."""
         return self.offset + came < total if total > 0 else None
 
-    def take(self, items: Sequence[I], more: bool | None = None) -> list[I]:
+    def take(self, items: Sequence[Item], more: bool | None = None) -> list[Item]:
         """A page has come; what is new in it. `more` is what the server says of further ones."""
         fresh = [item for item in items if not item.id or item.id not in self._before]
         self._before = {item.id for item in items}

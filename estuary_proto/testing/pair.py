@@ -140,7 +140,7 @@ class Link:
 
 
 class Pair:
-    """See the module. Times are seconds.
+    """A client of many lives and the servers that it meets, in virtual time, in seconds.
 
     `serve` decides for the servers, `handshake` is what they greet with. `refusal` makes dials
     fail with that error, `answers = False` leaves them without any answer. What the client tells

@@ -87,40 +87,61 @@ class ConnectionRun:
         holds(self.conn.state is State.CLOSED, "the end of the transport is the end")
 
     def _perform(self, verb: str, args: tuple[Any, ...]) -> None:
-        conn, now = self.conn, self.now
-        if verb == "receive":
-            conn.receive(args[0], now=now)
-        elif verb == "submit":
-            receipt = conn.submit(args[0], now=now, ack_within=args[1])
-            if receipt:
-                self._receipts.add(receipt)
-                if args[1] is not None and type(args[0]).__name__ != "Admit":
-                    self._acks.add(receipt)
-        elif verb == "pull":
-            for number in range(args[0]):
-                self.log.append(conn.next_frame(batch=args[1] and number > 0))
-        elif verb == "due":
-            self._due()
-        elif verb == "eof":
-            conn.receive_eof(now=now, code=args[0])
-        elif verb == "flood":
-            for _ in range(args[1]):
-                if not conn.wants_read:
-                    break
-                conn.receive(args[0], now=now)
-            holds(len(conn.events) <= MAX_EVENTS + 8, "events are bounded")
-        elif verb in ("fault", "refused"):
-            getattr(conn, verb)(EstuaryError("x"), now=now)
+        own = getattr(self, f"do_{verb}", None)
+        if own is not None:
+            own(*args)
         else:
-            getattr(conn, "handle_timeout" if verb == "timeout" else verb)(now=now)
+            getattr(self.conn, verb)(now=self.now)
 
-    def _due(self) -> None:
+    def do_receive(self, frame: str | bytes) -> None:
+        """A frame comes."""
+        self.conn.receive(frame, now=self.now)
+
+    def do_submit(self, message: Any, ack_within: float | None) -> None:
+        """Something is to be sent."""
+        receipt = self.conn.submit(message, now=self.now, ack_within=ack_within)
+        if receipt:
+            self._receipts.add(receipt)
+            if ack_within is not None and type(message).__name__ != "Admit":
+                self._acks.add(receipt)
+
+    def do_pull(self, count: int, batch: bool) -> None:
+        """So many frames are taken."""
+        for number in range(count):
+            self.log.append(self.conn.next_frame(batch=batch and number > 0))
+
+    def do_flood(self, frame: str | bytes, count: int) -> None:
+        """The same frame again and again, as long as it is read."""
+        for _ in range(count):
+            if not self.conn.wants_read:
+                break
+            self.do_receive(frame)
+        holds(len(self.conn.events) <= MAX_EVENTS + 8, "events are bounded")
+
+    def do_due(self) -> None:
+        """Time passes to the next deadline."""
         deadline = self.conn.deadline
         if deadline is not None:
             self.now = max(self.now, deadline.at)
             self.conn.handle_timeout(now=self.now)
             after = self.conn.deadline
             holds(after is None or after.at > self.now, "what was due has been done")
+
+    def do_timeout(self) -> None:
+        """Somebody asks too early, or too late."""
+        self.conn.handle_timeout(now=self.now)
+
+    def do_eof(self, code: int | None) -> None:
+        """The WebSocket is gone."""
+        self.conn.receive_eof(now=self.now, code=code)
+
+    def do_fault(self) -> None:
+        """The byte layer finds the peer breaking its rules."""
+        self.conn.fault(EstuaryError("x"), now=self.now)
+
+    def do_refused(self) -> None:
+        """The handshake fails."""
+        self.conn.refused(EstuaryError("x"), now=self.now)
 
     def _hear(self, before: State) -> None:
         conn = self.conn

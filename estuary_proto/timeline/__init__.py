@@ -11,7 +11,7 @@ No core runs for it, and nothing is drawn here: `estuary timeline` makes the pag
 from __future__ import annotations
 
 from .forms import as_json
-from .laying import timeline
+from .layout import timeline
 from .shapes import Item, Lane, Line, Measure, Sample, Timeline, Wave
 
 __all__ = [

@@ -8,12 +8,12 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from ..capture.forms import brief
-from .reading import clean, rate_of
+from .news import clean, rate_of
 from .shapes import Item
 from .sound import shortened, unheard
 
 if TYPE_CHECKING:
-    from .reading import News
+    from .news import News
     from .shapes import Wave
     from .sound import Keeper
 

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .reading import clean, number
+from .news import clean, number
 from .shapes import Item
 
 if TYPE_CHECKING:
-    from .reading import News
+    from .news import News
 
 CONFIRMED_WITHIN: Final = 10.0
 """Seconds in which the server's word about an interruption belongs to ours."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .reading import clean, fields
+from .news import clean, fields
 from .shapes import PEAKS_PER_SECOND, Item, Wave
 from .sound import peaks_of, unheard, utterances
 
 if TYPE_CHECKING:
-    from .reading import News
+    from .news import News
     from .sound import Keeper
 
 JOINED: Final = 0.35
@@ -28,9 +28,13 @@ class Speaking:
         self.items: list[Item] = []
         self.releases: list[float] = []
         """When the button went up."""
+        self.unknown: list[tuple[float, float]] = []
+        """From when until when the user may have spoken and the capture has not the sound of it."""
         self._rate = rate
         self._keeper = keeper
         self._open: float | None = None
+        self._sent = False
+        """Whether sound went up in frames since the server listens; else it may in a room."""
         self._pcm = bytearray()
         self._withheld = 0
         self._begun = self._last = 0.0
@@ -43,7 +47,7 @@ class Speaking:
             self.releases.append(news.at)
         elif news.kind == "event" and news.name == "VoiceStarted":
             if self._open is None:
-                self._open = news.at
+                self._open, self._sent = news.at, False
         elif news.kind == "event" and news.name in _CLOSED:
             self._shut(news.at)
 
@@ -55,9 +59,12 @@ class Speaking:
     def _shut(self, at: float) -> None:
         if self._open is not None:
             self.items.append(Item(self._open, at, "listening", "the server listens"))
+            if not self._sent:
+                self.unknown.append((self._open, at))
         self._open = None
 
     def _sound(self, at: float, pcm: bytes, withheld: int) -> None:
+        self._sent = True
         begins = at - (len(pcm) + withheld) / 2 / self._rate
         runs = self._pcm or self._withheld
         if runs and (begins > self._last + JOINED or at > self._begun + LONG):
@@ -78,6 +85,7 @@ class Speaking:
             self.items.append(
                 Item(self._begun, self._last, "microphone", title, "", facts, wave=wave)
             )
+            self.unknown.append((self._begun, self._last + JOINED))
             self._withheld = 0
         pcm, self._pcm = bytes(self._pcm), bytearray()
         peaks = peaks_of(pcm, self._rate)

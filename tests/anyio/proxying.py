@@ -1,9 +1,12 @@
-"""A CONNECT proxy on a real socket, plain or over TLS, that counts what passes through it."""
+"""CONNECT proxies on real sockets: one that counts what passes, plain or over TLS, and proxy.py."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from base64 import b64encode
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,7 +15,8 @@ from anyio.streams.tls import TLSListener
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from anyio.abc import ByteStream
 
@@ -88,3 +92,21 @@ async def proxying(
         tasks.start_soon(served.serve, proxy.serve)
         yield proxy
         tasks.cancel_scope.cancel()
+
+
+@contextmanager
+def outside_proxy(folder: Path, credentials: str) -> Iterator[int]:
+    """The port of proxy.py, in a process of its own that writes to this folder."""
+    ports = folder / "port"
+    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
+    command += ["--port-file", str(ports), "--num-workers", "1", "--num-acceptors", "1"]
+    command += ["--log-level", "ERROR", "--data-dir", str(folder), "--basic-auth", credentials]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            # It tells by a file, and nobody tells of files.
+            while not (ports.exists() and ports.read_text().strip()):
+                assert process.poll() is None
+                time.sleep(0.02)
+            yield int(ports.read_text().split()[0])
+        finally:
+            process.terminate()

@@ -22,9 +22,9 @@ from estuary_anyio import (
     SttResponse,
     UnknownEvent,
     WaitTimeout,
-    bounded,
+    bounded_queue,
 )
-from estuary_anyio.bounded import BoundedQueue
+from estuary_anyio.bounded_queue import BoundedQueue
 from tests.anyio.server import Peer, after, serving
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ async def test_off_means_that_no_later_call_starts() -> None:
 
 
 async def test_an_overflow_is_counted_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "MAX_EVENTS", 2)
+    monkeypatch.setattr(bounded_queue, "MAX_EVENTS", 2)
     async with serving() as server, EstuaryClient(server.config()) as client:
         gate = anyio.Event()
         calls: list[str] = []
@@ -248,14 +248,14 @@ async def test_an_overflow_is_counted_and_told(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_oldest_audio_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "MAX_EVENTS", 3)
+    monkeypatch.setattr(bounded_queue, "MAX_EVENTS", 3)
     queue = BoundedQueue()
     first, *voices = SttResponse("a"), BotVoice("AAAA"), BotVoice("BBBB")
     for event in (first, *voices, SttResponse("b"), SttResponse("c"), SttResponse("d")):
         queue.put(event)
     assert queue.dropped == 3
     assert [queue.take() for _ in range(len(queue))] == [SttResponse(x) for x in "bcd"]
-    monkeypatch.setattr(bounded, "MAX_BYTES", 1000)
+    monkeypatch.setattr(bounded_queue, "MAX_BYTES", 1000)
     for text in ("x" * 600, "y" * 600, "z" * 5000):
         queue.put(SttResponse(text))
     assert len(queue) == 1  # One that is too large for the bound still passes, alone.

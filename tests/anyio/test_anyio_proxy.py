@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +17,7 @@ from estuary_anyio import (
 )
 from estuary_anyio.proxy import MAX_HEAD, Proxy, Tunnel, parse_proxy, proxy_for
 from estuary_proto import SendText
-from tests.anyio.proxying import proxying
+from tests.anyio.proxying import outside_proxy, proxying
 from tests.anyio.server import Peer, after, serving
 from tests.anyio.test_anyio_connect import client_context, failure, server_context
 
@@ -87,21 +84,9 @@ async def test_the_environment_names_it(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of proxy.py, in a process of its own."""
-    folder = tmp_path_factory.mktemp("judge")
-    ports = folder / "port"
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
-    command += ["--port-file", str(ports), "--num-workers", "1", "--num-acceptors", "1"]
-    command += ["--log-level", "ERROR", "--data-dir", str(folder), "--basic-auth", "me:secret"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            # It tells by a file, and nobody tells of files.
-            while not (ports.exists() and ports.read_text().strip()):
-                assert process.poll() is None
-                time.sleep(0.02)
-            yield int(ports.read_text().split()[0])
-        finally:
-            process.terminate()
+    """The port of proxy.py."""
+    with outside_proxy(tmp_path_factory.mktemp("judge"), "me:secret") as port:
+        yield port
 
 
 async def test_an_outsider_as_proxy(judge: int) -> None:

@@ -56,6 +56,9 @@ async def speak(sid: str, message: str) -> None:
     voice: dict[str, Any] = {"message_id": message, "is_final": True}
     if SIDES.get("names_rate"):
         voice["sample_rate"] = rate
+    if SIDES.get("odd_voice"):
+        await tell(sid, "bot_voice", "odd")
+        voice["is_final"] = False
     await tell(sid, "bot_voice", {**voice, "audio": b64encode(bytes(2 * rate)).decode()})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from estuary_anyio.cli.figures import Counted, Wrong, show_figures, sounds_in
+from estuary_anyio.cli.demo.figures import Counted, Wrong, show_figures, sounds_in
 from estuary_anyio.cli.screen import Screen
 from estuary_anyio.cli.sound import made
 from estuary_proto.capture import replay, summary
@@ -79,7 +79,7 @@ def test_it_works_and_its_figures_are_those_of_its_capture(
 
 BRAIN = """
 import sys
-from estuary_anyio.cli.demo import run_demo
+from estuary_anyio.cli.demo.show import run_demo
 from estuary_anyio.cli.exits import Stop
 from estuary_anyio.gateway import BrainError
 

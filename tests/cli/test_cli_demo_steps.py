@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from estuary_anyio.cli.demo_acts import png
+from estuary_anyio.cli.demo.acts import png
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ SIZE = len(png(48, 32))
 
 PROGRAM = """
 import sys
-from estuary_anyio.cli.demo import run_demo
+from estuary_anyio.cli.demo.show import run_demo
 from estuary_anyio.cli.exits import Stop
 {patch}
 try:
@@ -110,8 +110,8 @@ Playback.interrupt = lambda self, message_id, under_way, now: None
 """
 FORGETS_VOICE = """
 from functools import partial
-from estuary_anyio.cli import demo
-demo.EstuaryConfig = partial(demo.EstuaryConfig, resume_voice_on_reconnect=False)
+from estuary_anyio.cli.demo import show
+show.EstuaryConfig = partial(show.EstuaryConfig, resume_voice_on_reconnect=False)
 """
 
 

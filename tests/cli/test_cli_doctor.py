@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
+from tests.anyio.proxying import outside_proxy
 from tests.cli.fronts import context_of, saying, tls_front
 from tests.cli.test_cli_devices import NO_PORTAUDIO
 from tests.cli.test_cli_packages import WITHOUT
@@ -249,20 +249,8 @@ def test_http_to_tls(portal: BlockingPortal, gateway: Gateway, examined: Any) ->
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of proxy.py, which wants a name and a password."""
-    folder = tmp_path_factory.mktemp("proxy")
-    ports = folder / "port"
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
-    command += ["--port-file", str(ports), "--num-workers", "1", "--num-acceptors", "1"]
-    command += ["--log-level", "ERROR", "--data-dir", str(folder), "--basic-auth", "me:pass-word-9"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            # It tells by a file, and nobody tells of files.
-            while not (ports.exists() and ports.read_text().strip()):
-                assert process.poll() is None
-                time.sleep(0.02)
-            yield int(ports.read_text().split()[0])
-        finally:
-            process.terminate()
+    with outside_proxy(tmp_path_factory.mktemp("proxy"), "me:pass-word-9") as port:
+        yield port
 
 
 @pytest.mark.parametrize("password", ["pass-word-9", "wrong-word-9", ""])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import pytest
 
-from estuary_anyio.cli.commands.making import FIELDS
+from estuary_anyio.cli.commands.characters import FIELDS
 from estuary_anyio.gateway import serve_gateway
 from estuary_proto.gateway import ServerConfig
 from estuary_proto.rest.characters import CharacterFields

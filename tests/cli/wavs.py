@@ -5,7 +5,7 @@ from __future__ import annotations
 import wave
 from typing import TYPE_CHECKING
 
-from estuary_proto.gateway import MemoryStore, voicing
+from estuary_proto.gateway import MemoryStore, tone_voice
 from estuary_proto.gateway.rules import RulesBrain
 
 if TYPE_CHECKING:
@@ -38,4 +38,4 @@ def answers(*texts: str) -> list[str]:
 
 def voice_of(text: str, rate: int = 16000) -> bytes:
     """How it says that."""
-    return b"".join(voicing.sound(word, rate) for word in text.split())
+    return b"".join(tone_voice.sound(word, rate) for word in text.split())

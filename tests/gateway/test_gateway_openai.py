@@ -166,7 +166,7 @@ async def test_an_interrupt_leaves_a_model_that_goes_on(dial: Callable[..., Any]
 
 
 async def test_a_stream_that_lingers_after_done_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("estuary_anyio.gateway.openai_brain._DRAIN", 0.05)
+    monkeypatch.setattr("estuary_anyio.gateway.openai.DRAIN", 0.05)
     async with endpoint(delta("One."), "[DONE]", lingers=True) as (url, left):
         assert await heard(OpenAIBrain(OpenAISettings(url))) == ["One."]
         with anyio.fail_after(2):
@@ -179,7 +179,9 @@ async def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         await heard(OpenAIBrain())
 
 
-@pytest.mark.parametrize(("field", "value"), [("base_url", "ftp://x"), ("model", "")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("base_url", "ftp://x"), ("model", ""), ("timeout", 0)]
+)
 def test_wrong_settings_name_their_field(field: str, value: Any) -> None:
     with pytest.raises(EstuaryError, match=field):
         OpenAISettings(**{field: value})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from estuary_proto.gateway import Outside, Say, ServerConfig, StopSaying
-from estuary_proto.gateway.saying import KEEP, Saying
-from estuary_proto.gateway.voicing import LONGEST
+from estuary_proto.gateway.outside_voice import KEEP, Saying
+from estuary_proto.gateway.tone_voice import LONGEST
 from estuary_proto.intents import Interrupt, SayLine, SendText, StartAgentConversation
 from estuary_proto.models.agents import (
     AgentConversationComplete,

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estuary_proto.gateway.voicing import LETTER, LONGEST, LOUDNESS, PITCHES, Voicing, note, sound
+from estuary_proto.gateway.tone_voice import (
+    LETTER,
+    LONGEST,
+    LOUDNESS,
+    PITCHES,
+    Voicing,
+    note,
+    sound,
+)
 
 if TYPE_CHECKING:
     from estuary_proto.models.conversation import BotVoice

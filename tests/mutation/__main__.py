@@ -42,9 +42,9 @@ TESTS: Final = {
     " replies_edges voice voice_button playback lines pair",
     "voice": "voice voice_button playback capture_voice voice_machine",
     "playback": "playback lines session_machine",
-    "playing": "playback lines capture_voice session_machine",
+    "parts.playing": "playback lines capture_voice session_machine",
     "lines": "lines capture_voice session_machine",
-    "renewing": "credentials session_machine",
+    "parts.renewing": "credentials session_machine",
     "connection": "connection connection_endings connection_edges client client_links voice pair",
 }
 """The files of tests/proto that judge a module, the likeliest to notice first."""
@@ -140,7 +140,7 @@ def measure(module: str, files: list[str]) -> float:
 def examine(module: str, workers: int) -> Counter[str]:
     files = [f"tests/proto/test_{name}.py" for name in TESTS[module].split()]
     files = [file for file in files if Path(file).exists()]
-    path = Path(f"estuary_proto/{module}.py")
+    path = Path(f"estuary_proto/{module.replace('.', '/')}.py")
     found = mutants(path.read_text(encoding="utf-8"), str(path))
     patience = 10 + 5 * measure(module, files)
     outcomes: Counter[str] = Counter()

@@ -7,11 +7,11 @@ import struct
 import pytest
 
 from estuary_proto.gateway import Fact
-from estuary_proto.gateway.api import images, making
-from estuary_proto.gateway.api.asking import Refusal
+from estuary_proto.gateway.api import generation, images
 from estuary_proto.gateway.api.forms import Upload
 from estuary_proto.gateway.api.graph import graph, link_of
-from estuary_proto.gateway.api.knowing import is_core, matching, similarity, snake, terms
+from estuary_proto.gateway.api.knowledge import is_core, matching, similarity, snake, terms
+from estuary_proto.gateway.api.refusal import Refusal
 from estuary_proto.gateway.credentials import Credentials, Guest, digest_of
 from estuary_proto.gateway.wishes import Gesture, action_in
 from estuary_proto.models import ActionParameter, AgentAction, MemoryData
@@ -54,7 +54,7 @@ def test_what_only_begins_as_a_picture(data: bytes) -> None:
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("animated", [True, False])
 def test_a_model_of_each_picture(name: str, animated: bool) -> None:
-    made = making.glb(
+    made = generation.glb(
         "Nell", images.image_of(Upload(PICTURES[name][0], "")), textured=True, animated=animated
     )
     assert images.model_of(Upload(made, "")) == made
@@ -67,14 +67,15 @@ def test_every_ending_ends() -> None:
     for ending in ("completed", "failed", "texture_failed", "rig_failed", "animation_failed"):
         for rigged in (True, False):
             stages = [
-                making.stage(second / 10, 10, rigged=rigged, ending=ending) for second in range(120)
+                generation.stage(second / 10, 10, rigged=rigged, ending=ending)
+                for second in range(120)
             ]
             progress = [stage.progress for stage in stages if not stage.over]
             assert progress == sorted(progress)
             assert not stages[0].over
             assert stages[-1].over
             assert [s for s in stages if s.over] == [stages[-1]] * sum(s.over for s in stages)
-    assert making.stage(-5, 10, rigged=False).status == "generating"
+    assert generation.stage(-5, 10, rigged=False).status == "generating"
 
 
 def test_what_facts_are_about() -> None:

@@ -44,23 +44,9 @@ from estuary_proto.testing import Link, Pair
 from estuary_proto.testing.pair import CONFIG
 from estuary_proto.timers import Timer
 
+from .lives import connected, reasons, states
+
 States = ConnectionState
-
-
-def states(pair: Pair) -> list[str]:
-    return [e.state.value for e in pair.of(StateChanged)]
-
-
-def reasons(pair: Pair) -> list[str]:
-    return [e.reason for e in pair.of(Disconnected)]
-
-
-def connected(**settings: Any) -> Pair:
-    pair = Pair(replace(CONFIG, **settings))
-    pair.connect()
-    assert pair.client.is_connected
-    pair.events.clear()
-    return pair
 
 
 # --- connecting ------------------------------------------------------------------------------

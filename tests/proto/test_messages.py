@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from estuary_proto.capture.masking import SECRET_KEYS
 from estuary_proto.errors import LocalProtocolError
 from estuary_proto.intents import LiveKitTokenRequest, SendText, StartVoice
 from estuary_proto.messages import (
@@ -432,6 +433,15 @@ def test_what_the_sender_has_no_business_to_say_is_kept_whole(sender: Role, name
     assert event.NAME == "unknown_event"
     assert class_of(sender, name) is None
     assert write(event) == (name, [{"a": 1}, "b", b"c"])
+
+
+@pytest.mark.parametrize("key", [*SECRET_KEYS, "newToken", "PASSWORD", "apiKeys", "credentials"])
+def test_an_unknown_event_shows_no_secrets(key: str) -> None:
+    data = {"a": [1, {key: "hidden", "token_count": 7}], key: {"b": "hidden"}}
+    event = UnknownEvent("news", (data, "c", b"d"))
+    assert event.args[0] is data
+    shown = f"{{'a': [1, {{{key!r}: '***', 'token_count': 7}}], {key!r}: '***'}}"
+    assert repr(event) == f"UnknownEvent(name='news', args=({shown}, 'c', b'd'))"
 
 
 def test_a_second_reading_takes_the_short_way_to_the_same() -> None:

@@ -37,6 +37,10 @@ def test_the_lanes_are_as_long_as_with_sounds(monkeypatch: pytest.MonkeyPatch) -
         assert (set(other.wave.peaks), other.wave.pcm) == ({0}, b"")
         assert other.facts[0] == one.facts[0]
         assert ("sound", "withheld from the capture") in other.facts
+    assert whole.measure("first_sound") == found.measure("first_sound")
+    for key in ("reply", "barge_in"):
+        assert whole.measure(key).samples
+        assert found.measure(key).samples == (), "nobody knows when the user began or ended"
     assert "withheld from the capture" in page(found)
     assert "<svg" in picture(found)
 
@@ -52,6 +56,51 @@ def test_what_the_microphone_has_heard() -> None:
     assert one.wave is not None
     assert (round(one.wave.seconds, 6), one.wave.peaks) == (0.3, bytes(15))
     assert (round(two.at, 6), two.until) == (4.9, 5.0)
+
+
+def cut_short(tape: Tape, *, button: bool = False) -> None:
+    """A story from 1.0 on, into which somebody speaks at 3.2."""
+    tape.answer(1.0, "Once")
+    tape.voice(1.0, sound(9.0))
+    if button:
+        tape.input(3.2, "press")
+    tape.heard(3.2, "wait", final=False)
+    tape.sent(3.2, "client_interrupt")
+    tape.event(3.3, "InterruptData", message_id="m")
+    if button:
+        tape.input(3.5, "release")
+    tape.heard(3.6, "wait")
+    tape.answer(4.0, "Yes?", "n")
+
+
+def test_speech_in_a_room_has_no_sound_either() -> None:
+    tape = Tape()
+    tape.event(0.5, "VoiceStarted")
+    cut_short(tape)
+    assert tape.measured("barge_in") == tape.measured("reply") == []
+    tape.event(6.0, "VoiceStopped")
+    assert tape.measured("barge_in") == tape.measured("reply") == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_was_said_elsewhere_is_measured(before: bool) -> None:
+    tape = Tape(audio=False)
+    tape.event(0.1, "VoiceStarted")
+    if before:
+        tape.sent(0.3, "stream_audio", audio="«pcm 3200 0123456789abcdef»")
+    else:
+        tape.event(0.3, "VoiceStopped")
+    cut_short(tape)
+    assert tape.measured("barge_in") == [0.0]
+    assert tape.measured("reply") == [400.0]
+
+
+def test_a_button_tells_when() -> None:
+    tape = Tape()
+    tape.event(0.5, "VoiceStarted")
+    cut_short(tape, button=True)
+    assert tape.measured("barge_in") == [0.0]
+    assert tape.measured("reply") == [500.0]
 
 
 @pytest.mark.parametrize("size", [2, 46, 48, 50, 6400])

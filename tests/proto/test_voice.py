@@ -14,7 +14,7 @@ from estuary_proto.intents import SendText
 from estuary_proto.models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
 from estuary_proto.over_livekit import CLOSED_WITHIN
 from estuary_proto.states import Role
-from estuary_proto.turns import Ear
+from estuary_proto.voice_turn import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, SECOND, TENTH, Talker
 
 

@@ -11,7 +11,7 @@ from estuary_proto.models.voice import VoiceError, VoiceStarted, VoiceStopped
 from estuary_proto.outbox import MAX_CONTROL
 from estuary_proto.over_livekit import CLOSED_WITHIN
 from estuary_proto.states import Role
-from estuary_proto.turns import Ear
+from estuary_proto.voice_turn import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, SECOND, TENTH, Talker
 
 

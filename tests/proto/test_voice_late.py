@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from estuary_proto.models.voice import VoiceStarted, VoiceStopped
-from estuary_proto.turns import Ear
+from estuary_proto.voice_turn import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, TENTH, Talker
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from estuary_proto.events import Settled
 from estuary_proto.intents import StartVoice, StopVoice, StreamAudio
 from estuary_proto.models.voice import VoiceError, VoiceStarted, VoiceStopped, VoiceTimeout
 from estuary_proto.states import Role, State
-from estuary_proto.turns import Ear
+from estuary_proto.voice_turn import Ear
 from tests.proto.talker import BUTTON, CONTINUOUS, TENTH, Talker
 
 CLOSED_BY_ITSELF = object()

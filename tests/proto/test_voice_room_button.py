@@ -15,7 +15,7 @@ from estuary_proto.models.voice import (
     VoiceStopped,
     VoiceTimeout,
 )
-from estuary_proto.turns import Ear
+from estuary_proto.voice_turn import Ear
 from tests.proto.roomer import Roomer
 from tests.proto.talker import BUTTON, CONTINUOUS, TENTH
 

@@ -110,7 +110,7 @@ async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_hosts_of_all_kinds() -> None:
     for url in ("http://[::1]:9", "http://localhost:9"):
-        with pytest.raises(RestError, match="(listens at|connect to) (::1|localhost):9"):
+        with pytest.raises(RestError, match=r"(listens at|connect to) (\[::1\]|localhost):9"):
             await answered(EstuaryConfig(url, KEY, "c", "p", retry=RetryConfig(0)))
 
 

@@ -28,7 +28,7 @@ from estuary_anyio import (
     SttResponse,
     VoiceMode,
 )
-from estuary_anyio.speaking import Speaking
+from estuary_anyio.parts.speaking import Speaking
 
 from .houses import House, heard_by, our_gateway
 

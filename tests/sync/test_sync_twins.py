@@ -18,7 +18,7 @@ from estuary_anyio.rest.memory import MemoryClient
 from estuary_anyio.rest.players import PlayersClient
 from estuary_anyio.rest.shares import SharesClient
 from estuary_anyio.rest.turns import EncountersClient
-from estuary_anyio.sync import rest
+from estuary_anyio.sync import rest_clients
 
 TWINS: dict[type[Any], type[Any]] = {
     aio.EstuaryClient: sync.EstuaryClient,
@@ -32,12 +32,12 @@ TWINS: dict[type[Any], type[Any]] = {
     aio.TurnStream: sync.TurnStream,
     aio.VoiceSession: sync.VoiceSession,
     gateway.Gateway: sync.Gateway,
-    CharactersClient: rest.CharactersClient,
-    EncountersClient: rest.EncountersClient,
-    GenerateClient: rest.GenerateClient,
-    MemoryClient: rest.MemoryClient,
-    PlayersClient: rest.PlayersClient,
-    SharesClient: rest.SharesClient,
+    CharactersClient: rest_clients.CharactersClient,
+    EncountersClient: rest_clients.EncountersClient,
+    GenerateClient: rest_clients.GenerateClient,
+    MemoryClient: rest_clients.MemoryClient,
+    PlayersClient: rest_clients.PlayersClient,
+    SharesClient: rest_clients.SharesClient,
 }
 
 INSIDE = {"settle", "update", "check_thread", "put", "end", "cut"}

@@ -21,7 +21,7 @@ from estuary_proto.config import EstuaryConfig
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import Dial, HangUp, PlaybackComplete
 from estuary_proto.gateway import MemoryStore, Outside, ServerConfig, ServerSession
-from estuary_proto.gateway.asking import Say
+from estuary_proto.gateway.commands import Say
 from estuary_proto.intents import AudioPlaybackComplete, Interrupt, SendText
 from estuary_proto.models.conversation import BotVoice
 from estuary_proto.models.session import VoiceMode

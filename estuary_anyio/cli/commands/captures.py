@@ -33,7 +33,7 @@ def replay(file: Path, speed: str, events: bool, as_json: bool, check: bool) -> 
     """
     if events + as_json + check > 1:
         raise click.UsageError("give one of --events, --json, --check")
-    from ..retelling import Telling, tell
+    from ..replay import Telling, tell
 
     return tell(file, Telling(_SPEEDS[speed], events, as_json, check))
 
@@ -53,7 +53,7 @@ def import_(har: Path, output: Path | None, no_audio: bool) -> int:
     In a browser: developer tools, network, "export HAR (with sensitive data)". Any client will do;
     what it said and ours would not is told. Secrets stay behind.
     """
-    from ..bugs import import_har
+    from ..captures import import_har
 
     return import_har(har, output or har.with_suffix(".jsonl"), audio=not no_audio)
 
@@ -63,7 +63,7 @@ def import_(har: Path, output: Path | None, no_audio: bool) -> int:
 @click.option("-o", "--output", type=_FILE, metavar="HAR", help="[default: FILE's name, .har]")
 def export(file: Path, output: Path | None) -> int:
     """Make a HAR of a capture: its WebSockets and its REST calls."""
-    from ..bugs import export_har
+    from ..captures import export_har
 
     return export_har(file, output or file.with_suffix(".har"))
 
@@ -86,6 +86,6 @@ def export(file: Path, output: Path | None) -> int:
 def test(file: Path, at: str, expect: str, output: Path | None) -> int:
     """Make a failing test of a captured bug: a capture up to the bug, with what should have come
     instead, and a test that replays it."""
-    from ..bugs import write_test
+    from ..captures import write_test
 
     return write_test(file, at, expect, output)

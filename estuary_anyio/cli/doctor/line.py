@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from estuary_proto.answers import Ack
+from estuary_proto.authority import authority
 from estuary_proto.connection import Connection
 from estuary_proto.errors import RemoteProtocolError
 from estuary_proto.events import AckDue, Closed
@@ -69,11 +70,9 @@ class Line:
         self.conn: Watched = Watched(config.auth() if auth is None else auth)
         self.closed: Closed | None = None
         self._stream = stream
-        standard = config.port == (443 if config.secure else 80)
-        host = f"[{config.host}]" if ":" in config.host else config.host
         self.link: WebSocketLink = WebSocketLink(
             self.conn,
-            host=host if standard else f"{host}:{config.port}",
+            host=authority(config.host, config.port, secure=config.secure),
             target=config.target("/socket.io/"),
             max_message_size=config.max_message_size,
             entropy=urandom,

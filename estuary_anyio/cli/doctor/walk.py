@@ -223,21 +223,24 @@ async def _key(line: Line, within: float) -> Found:
 
 async def _round_trip(line: Line, within: float) -> Found:
     """WebSocket pings: they cost nothing, and the far end of the connection answers."""
-    took = []
-    for number in range(PINGS):
-        began = time.perf_counter()
-        line.link.ping()
-        if not await line.until(lambda least=number: line.link.pongs > least, within):  # type: ignore[misc]
-            if line.closed is not None:
-                raise line.closed.error
-            raise Failed(
-                f"a WebSocket ping was not answered within {within:g} s",
-                "something between here and the server swallows pings; calls may fall when idle",
-            )
-        took.append(time.perf_counter() - began)
+    took = [await _ping(line, within) for _ in range(PINGS)]
     told = found(f"{PINGS} pings, the median is shown", round_trips=took)
     told.seconds = median(took)
     return told
+
+
+async def _ping(line: Line, within: float) -> float:
+    """Seconds until it is answered."""
+    before, began = line.link.pongs, time.perf_counter()
+    line.link.ping()
+    if not await line.until(lambda: line.link.pongs > before, within):
+        if line.closed is not None:
+            raise line.closed.error
+        raise Failed(
+            f"a WebSocket ping was not answered within {within:g} s",
+            "something between here and the server swallows pings; calls may fall when idle",
+        )
+    return time.perf_counter() - began
 
 
 _SESSION: Final = {

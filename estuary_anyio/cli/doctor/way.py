@@ -18,6 +18,7 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 from estuary_anyio.dial import default_context, explain
 from estuary_anyio.loopback import is_loopback
 from estuary_anyio.proxy import Tunnel
+from estuary_proto.authority import authority
 
 from .findings import Verdict, duration
 
@@ -57,11 +58,6 @@ class Found:
 def found(text: str, **facts: Any) -> Found:
     """All is well."""
     return Found(text, facts)
-
-
-def where(host: str, port: int) -> str:
-    """A host and a port, as people write them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def look_up(host: str, port: int, within: float) -> tuple[Found, list[str]]:
@@ -112,14 +108,14 @@ async def connect(
     for one in good[1:]:
         assert one.stream is not None
         await one.stream.aclose()
-    facts = {where(one.address, port): one.told for one in tries}
+    facts = {authority(one.address, port): one.told for one in tries}
     if not good:
         first = tries[0]
         assert first.error is not None
         raise Failed(first.told, _mend_of(first.error, what), tried=facts)
     stream = good[0].stream
     assert stream is not None
-    text = f"TCP to {where(good[0].address, port)}"
+    text = f"TCP to {authority(good[0].address, port)}"
     bad = [one for one in tries if one.stream is None]
     more = Found(text, {"tried": facts}, seconds=good[0].seconds)
     if bad:
@@ -155,7 +151,7 @@ class _Try:
         if self.error is None:
             return duration(self.seconds)
         if isinstance(self.error, TimeoutError):
-            return f"{self._who}{where(self.address, self.port)} does not answer"
+            return f"{self._who}{authority(self.address, self.port)} does not answer"
         return explain(self.error, self.address, self.port, self._who).message
 
 
@@ -205,7 +201,7 @@ async def tunnel(
         ) from None
     except anyio.BrokenResourceError:
         raise Failed(f"the proxy at {proxy} hung up", "ask who runs it") from None
-    return found(f"{proxy} opens a tunnel to {where(host, port)}", proxy=str(proxy)), stream
+    return found(f"{proxy} opens a tunnel to {authority(host, port)}", proxy=str(proxy)), stream
 
 
 # --- TLS --------------------------------------------------------------------------------------
@@ -252,7 +248,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str, port: int, who: s
         mend = f"{who} needs a new one, unless the clock is wrong here (it says {clock})"
     elif error.verify_code in _OTHER_NAME:
         mend = "use the name that it was made out for, if that is who you want"
-    text = f"the certificate of {where(host, port)} is not trusted: {error.verify_message}"
+    text = f"the certificate of {authority(host, port)} is not trusted: {error.verify_message}"
     return Failed(text, mend, verify_code=error.verify_code)
 
 

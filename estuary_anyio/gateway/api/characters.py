@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from estuary_proto.gateway.api import personas
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask, not_found
 from estuary_proto.gateway.api.images import image_of, model_of
+from estuary_proto.gateway.api.refusal import not_found
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.models import Character, CharacterListResponse
 
 from ..store import characters, files
 from ..store.files import File
-from . import making
+from . import generation
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,7 +32,7 @@ def _put_on_stage(house: House, model: Character) -> None:
 
 def told(house: House, db: sqlite3.Connection, model: Character, ask: Ask) -> Character:
     """A character as it is told now: with the state of its 3D model, and whole addresses."""
-    return making.shown(house, db, model, ask.base, ask.now)
+    return generation.shown(house, db, model, ask.base, ask.now)
 
 
 async def create_character(house: House, ask: Ask) -> Answer:
@@ -140,15 +141,15 @@ async def set_avatar(house: House, ask: Ask) -> Answer:
     """Its picture."""
     image = image_of(ask.files["image"])
     file_id = await _keep(house, ask, "avatar", File(image.mime_type, image.data))
-    url = making.address(ask.base, file_id)
+    url = generation.address(ask.base, file_id)
     return Answer(json={"id": ask.parts["character_id"], "avatar": url})
 
 
 async def set_model_file(house: House, ask: Ask) -> Answer:
     """A 3D model of one's own, in the place of one that was made."""
     data = model_of(ask.files["file"])
-    file_id = await _keep(house, ask, making.OWN, File(GLB, data))
-    url = making.address(ask.base, file_id)
+    file_id = await _keep(house, ask, generation.OWN, File(GLB, data))
+    url = generation.address(ask.base, file_id)
     return Answer(json={"id": ask.parts["character_id"], "modelUrl": url})
 
 

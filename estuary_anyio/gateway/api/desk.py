@@ -20,12 +20,13 @@ from estuary_proto.errors import RemoteProtocolError
 from estuary_proto.gateway.acts import Wait
 from estuary_proto.gateway.api import forms, openapi, routes
 from estuary_proto.gateway.api.access import admit, caller_of
-from estuary_proto.gateway.api.asking import Answer, Ask, Headers, Refusal
+from estuary_proto.gateway.api.refusal import Headers, Refusal
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.gateway.script_requests import RequestScript, Respond
 from estuary_proto.jsontext import loads
 from estuary_proto.models.base import Model
 
-from . import characters, making, memories, players, shares, turns
+from . import characters, generation, memories, players, shares, turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -70,9 +71,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "clear_motive": characters.clear_motive,
     "set_avatar": characters.set_avatar,
     "set_model_file": characters.set_model_file,
-    "from_image": making.from_image,
-    "start_model": making.start_model,
-    "get_model": making.get_model,
+    "from_image": generation.from_image,
+    "start_model": generation.start_model,
+    "get_model": generation.get_model,
     "create_share": shares.create_share,
     "open_share": shares.open_share,
     "exchange_share": shares.exchange_share,
@@ -242,7 +243,7 @@ async def _send(send: Send, answer: Answer) -> None:
     if answer.stream is not None:
         headers.append((b"content-type", answer.content_type.encode()))
         await send({**start, "headers": headers})
-        async with aclosing(answer.stream) as pieces:  # type: ignore[type-var]
+        async with aclosing(answer.stream) as pieces:
             async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from estuary_proto.gateway import Fact
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask
 from estuary_proto.gateway.api.graph import graph
-from estuary_proto.gateway.api.knowing import similarity, terms
+from estuary_proto.gateway.api.knowledge import similarity, terms
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.gateway.api.timeline import timeline
 from estuary_proto.models import MemoryData, MemoryDeleteResponse
 

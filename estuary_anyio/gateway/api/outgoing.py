@@ -9,7 +9,7 @@ import anyio
 WITHIN: Final = 5.0
 """Seconds that they may take."""
 MOST: Final = 4000
-"""Bytes of an answer that are read."""
+"""Bytes of an answer that are passed on."""
 
 
 class Unreachable(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask
+from estuary_proto.gateway.api.request import Answer, Ask
 
 from ..store import characters, players
 

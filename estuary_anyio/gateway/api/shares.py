@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from estuary_proto.gateway import Guest
-from estuary_proto.gateway.api.asking import Answer, Ask
+from estuary_proto.gateway.api.request import Answer, Ask
 from estuary_proto.gateway.credentials import SHARE, digest_of
 from estuary_proto.models import Share, SharedSession, ShareList, ShareRevoked
 

@@ -12,8 +12,9 @@ import anyio
 
 from estuary_proto.gateway import Memory
 from estuary_proto.gateway.api.access import a_player
-from estuary_proto.gateway.api.asking import Answer, Ask, Refusal, not_found
-from estuary_proto.gateway.api.turning import Turn
+from estuary_proto.gateway.api.refusal import Refusal, not_found
+from estuary_proto.gateway.api.request import Answer, Ask
+from estuary_proto.gateway.api.turn import Turn
 from estuary_proto.gateway.limits import Limits, Moderation
 from estuary_proto.intents import StartAgentConversation
 from estuary_proto.models import Encounter, SessionInfo
@@ -24,7 +25,7 @@ from ..store import characters
 from . import outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from estuary_proto.gateway import Recalled
     from estuary_proto.models import TurnResult
@@ -102,7 +103,9 @@ def _allow(house: House, ask: Ask, player_id: str) -> None:
 _LATE: Final = "The brain took too long"
 
 
-async def _pieces(house: House, ask: Ask, begun: Turn) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+async def _pieces(
+    house: House, ask: Ask, begun: Turn
+) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
     """The events of a turn as they come; a brain outside is asked meanwhile."""
     while begun.events:
         yield begun.events.popleft()
@@ -132,8 +135,8 @@ async def _pieces(house: House, ask: Ask, begun: Turn) -> AsyncIterator[tuple[st
         begun.failed(wanted.turn, problem, now=house.monotonic())
 
 
-async def _stream(house: House, ask: Ask, begun: Turn) -> AsyncIterator[bytes]:
-    async with aclosing(_pieces(house, ask, begun)) as events:  # type: ignore[type-var]
+async def _stream(house: House, ask: Ask, begun: Turn) -> AsyncGenerator[bytes, None]:
+    async with aclosing(_pieces(house, ask, begun)) as events:
         async for name, data in events:
             yield _line(name, data)
     await house.archive.settle()

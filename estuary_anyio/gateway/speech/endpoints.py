@@ -7,27 +7,21 @@ that may stream. Local model servers speak both.
 
 from __future__ import annotations
 
-import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio
-
-from estuary_proto.config import invalid
-
+from ..openai import asked, check_endpoint, drain, read_json
 from ..senses import RecogniserError, VoiceError
 from .wav import Incoming, wav
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     import httpx
 
     from estuary_proto.gateway import Say, Transcribe
 
-_DRAIN: Final = 1.0
-"""Seconds that an endpoint has to end its answer after we know enough."""
 _ENDINGS: Final = ("/audio/transcriptions", "/audio/speech")
 _BARE: Final = 24000
 """Hz of PCM without a header, where one sends that."""
@@ -49,12 +43,7 @@ class SpeechEndpoint:
     timeout: float = 30.0
 
     def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
-            raise invalid(
-                "base_url", "it is no http address", "for example http://127.0.0.1:8000/v1"
-            )
-        if not self.timeout > 0:
-            raise invalid("timeout", "it is no time to wait", "give seconds above 0")
+        check_endpoint(self.base_url, self.timeout, "http://127.0.0.1:8000/v1")
 
     def url(self, ending: str) -> str:
         """The address that ends so, whether or not `base_url` was given with it."""
@@ -79,11 +68,6 @@ class _Remote:
         if self._own is not None:
             await self._own.aclose()
 
-    @property
-    def _headers(self) -> dict[str, str]:
-        key = self.endpoint.api_key
-        return {"Authorization": f"Bearer {key}"} if key else {}
-
     @asynccontextmanager
     async def _post(
         self, what: str, failure: type[Exception], ending: str, **body: Any
@@ -97,21 +81,12 @@ class _Remote:
         client = self._client or self._own
         if client is None:
             client = self._own = httpx.AsyncClient()
-        url, timeout = self.endpoint.url(ending), self.endpoint.timeout
-        try:
-            async with client.stream(
-                "POST", url, headers=self._headers, timeout=timeout, **body
-            ) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    said = _error_of(response.text) or response.reason_phrase
-                    raise failure(f"{what} answered {response.status_code}: {said}")
-                yield response
-        except httpx.TimeoutException:
-            raise failure(f"{what} did not answer within {timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            problem = str(error) or type(error).__name__
-            raise failure(f"{what} cannot be reached: {problem}") from error
+        endpoint = self.endpoint
+        async with asked(
+            client, endpoint.url(ending), what, failure,
+            api_key=endpoint.api_key, timeout=endpoint.timeout, **body,
+        ) as response:  # fmt: skip
+            yield response
 
 
 class OpenAIRecogniser(_Remote):
@@ -129,7 +104,7 @@ class OpenAIRecogniser(_Remote):
         )
         async with posted as response:
             await response.aread()
-            answer = _json(response.text)
+            answer = read_json(response.text)
         if isinstance(answer, dict) and isinstance(answer.get("text"), str):
             return str(answer["text"]).strip()
         raise RecogniserError("The recogniser's answer holds no text")
@@ -157,7 +132,7 @@ class OpenAIVoice(_Remote):
                 try:
                     pcm = incoming.push(_sound(data, kind))
                 except ValueError as error:
-                    await _drain(pieces)
+                    await drain(pieces)
                     raise VoiceError(f"The voice sent {error}") from None
                 if pcm:
                     yield pcm
@@ -172,25 +147,3 @@ def _sound(data: bytes, kind: str) -> bytes:
     if kind.startswith(("text/", "application/json")):
         raise ValueError(f"{kind[:40]}, where a sound was asked for")
     return data
-
-
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
-    """httpx's nested generators are finished by reading on, or by being cancelled; merely leaving
-    them is left to the garbage collector, which trio reports."""
-    with anyio.move_on_after(_DRAIN):
-        async for _ in pieces:
-            pass
-
-
-def _error_of(text: str) -> str:
-    match _json(text):
-        case {"error": {"message": str(said)}} | {"error": str(said)} | {"detail": str(said)}:
-            return said[:500]
-    return ""
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

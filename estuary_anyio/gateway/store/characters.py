@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from estuary_proto.gateway.api.asking import not_found
+from estuary_proto.gateway.api.refusal import not_found
 from estuary_proto.models import Character, CharacterListResponse, Motive
 
 if TYPE_CHECKING:

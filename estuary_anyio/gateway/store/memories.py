@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from estuary_proto.gateway import Fact
-from estuary_proto.gateway.api.asking import not_found
-from estuary_proto.gateway.api.knowing import is_core, matching, snake
+from estuary_proto.gateway.api.knowledge import is_core, matching, snake
+from estuary_proto.gateway.api.refusal import not_found
 from estuary_proto.models import (
     CoreFact,
     CoreFactsResponse,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from estuary_proto.gateway.api.asking import not_found
+from estuary_proto.gateway.api.refusal import not_found
 from estuary_proto.models import (
     Pagination,
     PlayerConversation,

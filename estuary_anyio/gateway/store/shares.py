@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from estuary_proto.gateway.api.asking import Refusal, not_found
+from estuary_proto.gateway.api.refusal import Refusal, not_found
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,7 +16,7 @@ from ...errors import EstuaryError
 from ..config import SCOPES
 from ..credentials import END_USER, SHARE, check_player
 from ..door import knows
-from .asking import Refusal
+from .refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import re
 from binascii import a2b_base64
 from typing import Final, NamedTuple
 
-from .asking import Refusal
+from .refusal import Refusal
 
 MAX_PARTS: Final = 50
 MAX_HEAD: Final = 8192

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import unpack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .asking import Refusal
+from .refusal import Refusal
 
 if TYPE_CHECKING:
     from .forms import Upload
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 MAX_IMAGE: Final = 10 * 2**20
 MAX_SIDE: Final = 16_384
 """Pixels."""
-
-TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 
 class Image(NamedTuple):

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from . import shapes
 from .access import Door
-from .asking import Refusal
 from .fields import Switch, Wrong
+from .refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""`estuary demo`: what the library does, shown and checked step by step."""
