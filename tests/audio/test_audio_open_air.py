@@ -29,6 +29,7 @@ ROOM = Air(delay=0.05, reverberation=0.06, distortion=0.2)
 WORSE = Air(delay=0.12, reverberation=0.1, distortion=0.3, noise=-55)
 NEAR = Air(delay=0.03, reverberation=0.06, distortion=0.2)
 FAR = Air(delay=0.2, reverberation=0.06, distortion=0.2)
+"""0.3 s with what the devices add."""
 
 
 async def converse(
@@ -93,11 +94,20 @@ def check(report: Report) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("way", WAYS, ids=["cancel", "suppress"])
-@pytest.mark.parametrize("air", [ROOM, WORSE, NEAR, FAR], ids=["room", "worse", "near", "far"])
+@pytest.mark.parametrize(
+    ("air", "enough"),
+    [(ROOM, 0.9), (WORSE, 0.9), (NEAR, 0.9), (FAR, 0.8)],
+    ids=["room", "worse", "near", "far"],
+)
 async def test_five_minutes(
-    sound_card: Card, tmp_path: Path, anyio_backend: Any, air: Air, way: tuple[str, float]
+    sound_card: Card,
+    tmp_path: Path,
+    anyio_backend: Any,
+    air: Air,
+    enough: float,
+    way: tuple[str, float],
 ) -> None:
-    report = await converse(tmp_path, air, *way, number=26)
+    report = await converse(tmp_path, air, *way, number=28)
     check(report)
     assert report.seconds > 300
-    assert report.understood >= 0.9
+    assert report.understood >= enough
