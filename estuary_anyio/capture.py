@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 from time import sleep
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from estuary_proto.capture import Recorder
+from estuary_proto.capture import Recorder, Spool
+from estuary_proto.capture.spool import Told
 
 from .backends import current_backend
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable
     from io import FileIO
 
@@ -27,8 +28,6 @@ logger: logging.Logger = logging.getLogger("estuary_anyio")
 
 FLUSH: Final = 0.09
 """Seconds between two looks at what is to be written: a line is in the file within 100 ms."""
-MOST: Final = 5000
-"""Lines that may wait; with more, whoever writes them brings them to the file and waits for it."""
 
 
 class CaptureFile:
@@ -49,12 +48,11 @@ class CaptureFile:
         joins_rooms: bool = False,
     ) -> None:
         self._file: _LineFile | None = None
-        write: Callable[[str], Any]
+        write: Callable[[str], object] | Spool
         if callable(target):
-            write = target
+            write = _Function(target)
         else:
-            self._file = _LineFile(Path(target))
-            write = self._file.write
+            write = self._file = _LineFile(Path(target))
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.core: Recorder = Recorder(
             config,
@@ -93,46 +91,92 @@ class CaptureFile:
             self._file.close()
 
 
-class _LineFile:
-    """Lines on their way to a file. `write` costs next to nothing: a thread does the rest."""
+class _Function(Told):
+    """A function that takes every line at once."""
+
+    def broke(self, error: Exception) -> None:
+        """Tell why no more lines follow."""
+        if not self.over:
+            _tell_of("a function", error)
+        self.over = True
+
+
+def _tell_of(target: object, error: object) -> None:
+    # The conversation goes on: its record is worth less.
+    logger.error("! the capture %s ends here: %s", target, error)
+
+
+class _LineFile(Spool):
+    """Lines on their way to a file. To take them costs next to nothing: a thread does the rest."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
+        # Held for as long as it takes to make lines, and `_writing` for as long as a disk takes:
+        # nobody waits for that who has a line, unless there is no room for it.
+        # Whoever hears of an error may have a line himself.
+        self.guard, self._writing = RLock(), RLock()
         self._path = path
-        self._lines: list[str] = []
-        self._lock = Lock()
-        self._broken = False
+        self._cut = False
         self._file: FileIO | None = path.open("wb", buffering=0)
+        self.idle = True
 
-    def write(self, line: str) -> None:
-        """Take a line; never raises."""
-        lines = self._lines
-        lines.append(line)
-        # After the line is there: else a flush that is under way would be the last to look.
-        if len(lines) == 1:
-            _flusher.wants(self)
-        elif len(lines) > MOST:
-            self.flush()
+    def begun(self) -> None:
+        """Have the thread look for lines."""
+        self.idle = False
+        _flusher.wants(self)
+
+    def full(self) -> None:
+        """Whoever writes so much brings it to the file, and waits for it."""
+        self.flush()
+
+    def broke(self, error: Exception) -> None:
+        """A line could not be made or written."""
+        if not self.over:
+            self.over = True
+            reason = error.strerror if isinstance(error, OSError) else None
+            _tell_of(self._path, reason or repr(error))
 
     def flush(self) -> None:
         """Bring to the file what has come so far."""
-        with self._lock:
-            lines = self._lines
-            count = len(lines)
-            data = "".join(lines[:count]).encode()
-            if data and not self._broken:
-                try:
-                    self._put(data)
-                except OSError as error:
-                    # A full disk must not take the conversation with it.
-                    self._broken = True
-                    logger.error(
-                        "! the capture %s ends here: %s", self._path, error.strerror or error
-                    )
-            del lines[:count]
-            if lines:
-                _flusher.wants(self)
+        data = self.begin()
+        if data is not None:
+            self.end(data)
 
-    def _put(self, data: bytes) -> None:
+    def begin(self) -> bytes | None:
+        """Take what is to be written, and keep others from writing until `end`; None when nothing
+        has come, and nobody will look for more."""
+        self._writing.acquire()
+        if not self.waits:
+            self.idle, self.due = True, float("-inf")
+            if not self.waits:
+                self._writing.release()
+                return None
+            # One has come in between, and may not have been told of.
+            self.idle = False
+        try:
+            with self.guard:
+                return self.take()
+        except Exception as error:
+            self.broke(error)
+            return b""
+
+    def end(self, data: bytes) -> None:
+        """Write what `begin` has taken."""
+        try:
+            if not self._cut:
+                self._write(data)
+        except Exception as error:
+            self._cut = True
+            self.broke(error)
+        finally:
+            self._writing.release()
+
+    def forked(self) -> None:
+        """This is a child process, and whoever looked for lines is not in it."""
+        self.guard, self._writing = RLock(), RLock()
+        self.idle, self.due = True, float("-inf")
+
+    def _write(self, data: bytes) -> None:
         if self._file is None:  # The client has been taken up again.
             self._file = self._path.open("ab", buffering=0)
         rest = memoryview(data)
@@ -142,14 +186,14 @@ class _LineFile:
     def close(self) -> None:
         """Bring everything to the file and let go of it; later lines open it again."""
         self.flush()
-        with self._lock:
+        with self._writing:
             file, self._file = self._file, None
             if file is None:
                 return
             try:
                 file.close()
             except OSError as error:
-                self._broken = True
+                self.over = self._cut = True
                 logger.error("! the capture %s is cut: %s", self._path, error.strerror or error)
 
 
@@ -159,24 +203,44 @@ class _Flusher:
     def __init__(self) -> None:
         self._wanted: SimpleQueue[_LineFile] = SimpleQueue()
         self._thread: Thread | None = None
+        self._files: list[_LineFile] = []
+        self._starting = Lock()
 
     def wants(self, file: _LineFile) -> None:
         """This file has lines to write."""
         self._wanted.put(file)
-        # After a fork there is an object, and no thread.
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = Thread(target=self._run, name="estuary captures", daemon=True)
-            self._thread.start()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    name = "estuary captures"
+                    self._thread = Thread(target=self._run, name=name, daemon=True)
+                    self._thread.start()
 
     def _run(self) -> None:
+        # A file stays until it had nothing to write for once, so that its lines need tell nobody.
         while True:
-            files = [self._wanted.get()]
+            if not self._files:
+                self._files.append(self._wanted.get())
             sleep(FLUSH)
             with suppress(Empty):
                 while True:
-                    files.append(self._wanted.get_nowait())
-            for file in files:
-                file.flush()
+                    self._files.append(self._wanted.get_nowait())
+            # Lines are made of everything before anything is written: the second costs half as
+            # much as the first, and more where it is the first again.
+            taken = [(file, file.begin()) for file in self._files]
+            self._files = [file for file, data in taken if data is not None]
+            for file, data in taken:
+                if data is not None:
+                    file.end(data)
+
+    def forked(self) -> None:
+        """This is a child process: the next line of a file starts its thread."""
+        self._thread, self._starting = None, Lock()
+        for file in self._files:
+            file.forked()
+        self._files = []
 
 
 _flusher: Final = _Flusher()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_flusher.forked)

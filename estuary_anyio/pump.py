@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import anyio
 from anyio.lowlevel import checkpoint
 
+from estuary_proto.client import Client
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import Dial
 from estuary_proto.models.session import ConnectionState
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from estuary_proto.capture import Recorder
-    from estuary_proto.client import Client
 
     from .backends import Backend, Transport
     from .observing.watch import Watch
@@ -58,6 +58,8 @@ class Pump:
         max_message_size: int,
     ) -> None:
         self.core = core
+        # A recorder is told what happens; the state of things costs less to see behind it.
+        self._client: Client = core if isinstance(core, Client) else core.client
         self.clock: Callable[[], float] = backend.clock
         self._backend = backend
         self._tell = tell
@@ -90,7 +92,7 @@ class Pump:
         async with anyio.create_task_group() as tasks:
             while not self._stopping:
                 self._launch(tasks)
-                deadline = self.core.deadline
+                deadline = self._client.deadline
                 self._sleeps_until = None if deadline is None else deadline.at
                 self._moved = anyio.Event()
                 if self._todo:
@@ -166,17 +168,17 @@ class Pump:
                     self._tell(event)
                 while (command := self.core.next_command()) is not None:
                     self._obey(command)
-                life = self._lives.get(self.core.link)
+                life = self._lives.get(self._client.link)
                 if life is not None:
                     life.flush()
         finally:
             self._settling = False
-        if self._busy and self.core.state in _AT_REST:
+        if self._busy and self._client.state in _AT_REST:
             self._busy = False
             self._rested()
         if self._quiet is not None and not (self._busy or self._lives or self._held):
             self._quiet.set()
-        deadline = self.core.deadline
+        deadline = self._client.deadline
         if deadline is not None and self._moved is not None:
             if self._sleeps_until is None or deadline.at < self._sleeps_until:
                 self._moved.set()

@@ -17,6 +17,7 @@ from .mending import corrected
 from .reading import Entry, read
 from .recorder import FORMAT, Recorder
 from .replaying import Difference, Replay, Replayed, Step, replay
+from .spool import Spool
 from .summing import Summary, summary
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Recorder",
     "Replay",
     "Replayed",
+    "Spool",
     "Step",
     "Summary",
     "corrected",

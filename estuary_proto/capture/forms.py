@@ -18,7 +18,6 @@ from binascii import crc32
 from dataclasses import MISSING, fields
 from enum import Enum
 from json.encoder import encode_basestring, encode_basestring_ascii
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import errors
@@ -32,8 +31,6 @@ from .hushing import BYTES, PCM, silence
 from .masking import SECRET_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .masking import Mask
 
 INT: Final = "«int»"
@@ -59,7 +56,7 @@ _encode_ascii = json.JSONEncoder(separators=(",", ":"), check_circular=False).en
 def dumps(value: Any) -> str:
     """A form as compact JSON without any line break, fit for UTF-8."""
     text = _encode(value)
-    return text if text.isascii() else _one_line(text) or _encode_ascii(value)
+    return text if text.isascii() else one_line(text) or _encode_ascii(value)
 
 
 def quoted(text: str) -> str:
@@ -69,10 +66,10 @@ def quoted(text: str) -> str:
         if len(text.encode().translate(None, _CONTROL)) == len(text):
             return '"' + '\\"'.join(text.split('"')) + '"'
     made = encode_basestring(text)
-    return made if made.isascii() else _one_line(made) or encode_basestring_ascii(text)
+    return made if made.isascii() else one_line(made) or encode_basestring_ascii(text)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """JSON text without what some readers take for a line break; empty if it is not UTF-8."""
     try:
         text.encode()
@@ -89,7 +86,7 @@ def _one_line(text: str) -> str:
 _rows: dict[type, tuple[tuple[str, str], ...]] = {}
 
 
-def _rows_of(cls: Any) -> tuple[tuple[str, str], ...]:
+def rows_of(cls: Any) -> tuple[tuple[str, str], ...]:
     """The fields that count, each with how it is shown: plain, secret or long."""
     rows = _rows.get(cls)
     if rows is None:
@@ -133,7 +130,7 @@ def form(value: Any, mask: Mask, depth: int = 0) -> Any:
 
 def _record(value: Any, kind: type, mask: Mask, depth: int) -> dict[str, Any]:
     made: dict[str, Any] = {"is": kind.__name__}
-    for name, how in _rows_of(kind):
+    for name, how in rows_of(kind):
         item = getattr(value, name)
         if how and type(item) is str:
             if how == "secret":
@@ -187,71 +184,6 @@ def error_form(error: BaseException, mask: Mask, depth: int = 0) -> dict[str, An
     if partial:
         made["partial"] = form(partial, mask, depth + 1)
     return made
-
-
-# --- outwards, in a hurry ------------------------------------------------------------------------
-
-
-class _Writers(dict[type, "Callable[[Any], str]"]):
-    """Type -> how its values are written; KeyError for those that take the long way."""
-
-    def __missing__(self, kind: type) -> Callable[[Any], str]:
-        made: Callable[[Any], str]
-        if issubclass(kind, Enum):
-            made = {one: dumps(one.value) for one in kind}.__getitem__
-        elif hasattr(kind, "__dataclass_fields__") and not issubclass(kind, BaseException):
-            made = self._fields(kind)
-        else:
-            raise KeyError(kind)
-        self[kind] = made
-        return made
-
-    def _fields(self, kind: type) -> Callable[[Any], str]:
-        rows = _rows_of(kind)
-        if len(rows) < 2 or any(how == "secret" for _, how in rows):
-            raise KeyError(kind)
-        values_of = attrgetter(*(name for name, _ in rows))
-        each = ",".join(f'"{name}":%s' for name, _ in rows)
-        template = f'{{"is":"{kind.__name__}",{each}}}'
-        long = [at for at, (_, how) in enumerate(rows) if how]
-
-        def plain(value: Any) -> str:
-            return template % tuple([self[type(item)](item) for item in values_of(value)])
-
-        def with_long(value: Any) -> str:
-            items = list(values_of(value))
-            for at in long:
-                items[at] = brief(items[at])
-            return template % tuple([self[type(item)](item) for item in items])
-
-        return with_long if long else plain
-
-
-def _finite(value: float) -> str:
-    if value - value != 0.0:  # Not for NaN, nor for the infinities.
-        raise KeyError(value)
-    return repr(value)
-
-
-_writers = _Writers(
-    {
-        str: encode_basestring,
-        bool: {True: "true", False: "false"}.__getitem__,
-        type(None): {None: "null"}.__getitem__,
-        int: int.__repr__,
-        float: _finite,
-    }
-)
-
-
-def written(value: Any) -> str | None:
-    """`dumps(form(value))` for an event that holds only plain values and no field that is secret,
-    in a third of the time; None for others."""
-    try:
-        made = _writers[type(value)](value)
-    except (KeyError, ValueError):  # ValueError: a number of thousands of digits.
-        return None
-    return made if made.isascii() else _one_line(made) or None
 
 
 # --- inputs, there and back --------------------------------------------------------------------

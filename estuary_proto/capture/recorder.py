@@ -33,10 +33,11 @@ from ..errors import LocalProtocolError
 from ..life import Life
 from ..microphone import check_pcm
 from ..version import __version__
-from .forms import ODD, dumps, error_form, form, message_form, quoted, written
-from .hushing import hushed, hushed_frame
-from .masking import Mask
+from .encoding import WAITS
+from .forms import ODD, dumps, error_form, form
+from .rendering import Lines
 from .resting import RestLines
+from .spool import Spool, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,17 +58,19 @@ FORMAT: Final = 2
 class Recorder:
     """Stands in for a `Client`: the same verbs and properties, and a line for each call.
 
-    `write` takes one line at a time, its line break included, and must not raise. `seed` and `path`
-    are the client's; `started` is the wall-clock time as text, for people (nobody reads a clock
-    here). Secrets are replaced by placeholders; the token provider leaves no trace but that there
-    is one. Without `audio`, length and hash stand for every sound. `rest` takes REST calls.
-    `source` names what the session was imported from.
+    `write` takes one line at a time, its line break included, and must not raise; or it is a
+    `Spool`, which keeps the lines as bytes until they are taken. `seed` and `path` are the
+    client's; `started` is the wall-clock time as text, for people (nobody reads a clock here).
+    Secrets are replaced by placeholders; the token provider leaves no trace but that there is one.
+    Without `audio`, length and hash stand for every sound. `rest` takes REST calls. `source` names
+    what the session was imported from. `client` is the client within: to look at it costs less
+    there.
     """
 
     def __init__(
         self,
         config: EstuaryConfig,
-        write: Callable[[str], object],
+        write: Callable[[str], object] | Spool,
         *,
         seed: int = 0,
         path: str = "/socket.io/",
@@ -76,146 +79,128 @@ class Recorder:
         audio: bool = True,
         source: str | None = None,
     ) -> None:
-        self._client = Client(config, seed=seed, path=path, joins_rooms=joins_rooms)
-        self._write = write
-        self._mask = Mask()
-        self._audio = audio
-        self.rest: RestLines = RestLines(self._mask, self._aside, write)
-        self._base: float | None = None
-        self._stamp = '{"t":0.0'
+        client = Client(config, seed=seed, path=path, joins_rooms=joins_rooms)
+        self.client: Client = client
+        # What is not recorded goes no long way.
+        self.config: EstuaryConfig = config
+        self.voice: Voice = client.voice
+        self.playback: Playback = client.playback
+        self.wants_write = client.wants_write
+        self.room_sounds = client.room_sounds
+        self._receive = client.receive
+        self._next_event = client.next_event
+        self._lines = Lines(audio=audio)
+        self._spool = write if isinstance(write, Spool) else Told(write)
+        self._spool.filled_by(self._lines.render)
+        self._append = self._spool.append
+        self.rest: RestLines = RestLines(self._lines, self._spool)
+        # The link that was last heard: none yet.
+        self._heard: Any = object()
         # The links (0: the commands) whose last pull gave something.
         self._giving: set[int] = set()
         self._drained = False
-        origin = {"joins_rooms": joins_rooms, "started": started, "source": source}
+        origin = {"audio": audio, "joins_rooms": joins_rooms, "started": started, "source": source}
         self._put_header(config, seed, path, origin)
 
     def _put_header(
         self, config: EstuaryConfig, seed: int, path: str, origin: dict[str, Any]
     ) -> None:
+        mask = self._lines.mask
         shown = {
-            part.name: form(getattr(config, part.name), self._mask)
+            part.name: form(getattr(config, part.name), mask)
             for part in fields(config)
             if part.name not in ("api_key", "token_provider")
         }
         header = {
             "estuary_capture": FORMAT,
             "library": __version__,
-            "config": {**shown, "api_key": self._mask.hide("api_key", config.api_key)},
+            "config": {**shown, "api_key": mask.hide("api_key", config.api_key)},
             "asks_credential": config.token_provider is not None,
             "seed": seed,
             "path": path,
-            "audio": self._audio,
             **origin,
         }
-        self._write(dumps(self._mask.clean(header)) + "\n")
+        self._spool.put(dumps(mask.clean(header)).encode() + b"\n")
+        self._spool.more()
 
     # --- outputs ---------------------------------------------------------------------------
 
     @property
-    def config(self) -> EstuaryConfig:
-        """The client's configuration."""
-        return self._client.config
-
-    @property
     def state(self) -> ConnectionState:
         """See `Client.state`."""
-        return self._client.state
+        return self.client.state
 
     @property
     def session(self) -> SessionInfo | None:
         """See `Client.session`."""
-        return self._client.session
+        return self.client.session
 
     @property
     def link(self) -> int:
         """The number of the current link."""
-        return self._client.link
+        return self.client.link
 
     @property
     def deadline(self) -> Deadline | None:
         """See `Client.deadline`."""
-        return self._client.deadline
+        return self.client.deadline
 
     @property
     def is_connected(self) -> bool:
         """See `Client.is_connected`."""
-        return self._client.is_connected
+        return self.client.is_connected
 
     @property
     def wants_read(self) -> bool:
         """See `Client.wants_read`."""
-        return self._client.wants_read
-
-    @property
-    def voice(self) -> Voice:
-        """See `Client.voice`."""
-        return self._client.voice
-
-    @property
-    def playback(self) -> Playback:
-        """See `Client.playback`."""
-        return self._client.playback
+        return self.client.wants_read
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """See `Client.secrets`."""
-        return self._client.secrets
-
-    def wants_write(self, link: int) -> bool:
-        """See `Client.wants_write`."""
-        return self._client.wants_write(link)
+        return self.client.secrets
 
     def next_command(self) -> Dial | Drop | None:
         """See `Client.next_command`."""
-        command = self._client.next_command()
+        command = self.client.next_command()
         if command is not None or 0 in self._giving:
-            self._line(self._stamp, {"pull": "command", "got": form(command, self._mask)})
+            self._pulled({"pull": "command"}, command)
             self._note(0, command)
         return command
 
     def next_event(self) -> Any:
         """See `Client.next_event`."""
-        event = self._client.next_event()
+        event = self._next_event()
         if event is None:
             if not self._drained:
-                self._write(self._stamp + ',"pull":"event","got":null}\n')
                 self._drained = True
+                self._append(None)
             return None
-        got = written(event)
-        if got is None or self._mask.shows_in(got) or (not self._audio and '"audio"' in got):
-            self._line(self._stamp, {"pull": "event", "got": form(event, self._mask)})
+        if WAITS[type(event)]:
+            self._append(event)
+            if self._spool.idle:
+                self._spool.begun()
         else:
-            self._write(f'{self._stamp},"pull":"event","got":{got}}}\n')
+            self._write(lambda: self._lines.render((event,)))
         return event
 
     def next_frame(self, link: int, *, batch: bool = False) -> str | bytes | HangUp | None:
         """See `Client.next_frame`."""
-        frame = self._client.next_frame(link, batch=batch)
-        pull = "batch" if batch else "frame"
-        if type(frame) is str:
-            text = quoted(self._shown(frame))
-            self._write(f'{self._stamp},"pull":"{pull}","link":{int(link)},"got":{text}}}\n')
-            self._note(link, frame)
-        elif frame is not None or link in self._giving:
-            got = form(frame, self._mask)
-            self._line(self._stamp, {"pull": pull, "link": link, "got": got})
+        frame = self.client.next_frame(link, batch=batch)
+        if frame is not None or link in self._giving:
+            self._pulled({"pull": "batch" if batch else "frame", "link": link}, frame)
             # What ends a batch settles nothing: the next pull is told, even if it gives nothing.
             self._note(link, (batch or None) if frame is None else frame)
         return frame
 
     def next_room_audio(self, room: int) -> bytes | None:
         """See `Client.next_room_audio`."""
-        pcm = self._client.next_room_audio(room)
+        pcm = self.client.next_room_audio(room)
         # Links count up from 1, rooms down from -1.
         if pcm is not None or -room in self._giving:
-            got = form(pcm, self._mask)
-            self._line(self._stamp, {"pull": "room_audio", "room": room, "got": got})
+            self._pulled({"pull": "room_audio", "room": room}, pcm)
             self._note(-room, pcm)
         return pcm
-
-    def room_sounds(self, room: int, *, now: float) -> str | None:
-        """See `Client.room_sounds`."""
-        return self._client.room_sounds(room, now=now)
 
     def life(self, link: int) -> Life:
         """One link, with the verbs of a `Connection`, recorded."""
@@ -226,32 +211,40 @@ class Recorder:
     def opened(self, link: int, *, now: float) -> None:
         """See `Client.opened`."""
         entry = {"in": "opened", "link": link}
-        self._told(now, entry, lambda: self._client.opened(link, now=now))
+        self._told(now, entry, lambda: self.client.opened(link, now=now))
 
     def receive(self, link: int, frame: str | bytes, *, now: float) -> None:
         """See `Client.receive`."""
-        if type(frame) is not str or type(link) is not int:
-            entry = {"in": "receive", "link": link, "frame": form(frame, self._mask)}
-            self._told(now, entry, lambda: self._client.receive(link, frame, now=now))
+        # What comes is most of a capture, so that it only waits here to be written.
+        if link is not self._heard or type(frame) is not str or type(now) is not float:
+            self._receive_odd(link, frame, now)
             return
-        # What comes is most of a capture, so that nothing is called here that need not be.
-        base = self._base
-        # (NaN and the infinities are equal to nothing that comes of them.)
-        if base is None or type(now) is not float or (since := now - base) + base - now != 0.0:
-            stamp = self._time(now)
-        else:
-            self._drained = False
-            stamp = self._stamp = f'{{"t":{since!r}'
-        text = quoted(self._shown(frame))
+        self._drained = False
         try:
-            self._client.receive(link, frame, now=now)
+            self._receive(link, frame, now=now)
         except Exception as error:
-            raised = dumps(error_form(error, self._mask))
-            self._write(
-                f'{stamp},"in":"receive","link":{link},"frame":{text},"raised":{raised}}}\n'
-            )
+            self._refused(link, frame, now, error)
             raise
-        self._write(f'{stamp},"in":"receive","link":{link},"frame":{text}}}\n')
+        self._append((now, frame))
+        spool = self._spool
+        if now >= spool.due:
+            spool.look(now)
+
+    def _refused(self, link: int, frame: str, now: float, error: Exception) -> None:
+        lines, entry = self._lines, {"in": "receive", "link": link, "frame": frame}
+
+        def line() -> bytes:
+            begun, raised = lines.time(now), {"raised": error_form(error, lines.mask)}
+            return lines.line(begun, {**lines.form(entry), **raised})
+
+        self._write(line)
+
+    def _receive_odd(self, link: int, frame: str | bytes, now: float) -> None:
+        entry = {"in": "receive", "link": link, "frame": frame}
+        self._told(now, entry, lambda: self._receive(link, frame, now=now))
+        if type(link) is int:
+            self._heard = link
+            self._lines.heard(link)
 
     def receive_eof(
         self, link: int, *, now: float, code: int | None = None, reason: str = ""
@@ -261,63 +254,62 @@ class Recorder:
         self._told(
             now,
             entry,
-            lambda: self._client.receive_eof(link, now=now, code=code, reason=reason),
+            lambda: self.client.receive_eof(link, now=now, code=code, reason=reason),
         )
 
     def dial_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
         """See `Client.dial_failed`."""
-        entry = {"in": "dial_failed", "link": link, "error": form(error, self._mask)}
-        self._told(now, entry, lambda: self._client.dial_failed(link, error, now=now))
+        entry = {"in": "dial_failed", "link": link, "error": error}
+        self._told(now, entry, lambda: self.client.dial_failed(link, error, now=now))
 
     def fault(self, link: int, error: EstuaryError, *, now: float) -> None:
         """See `Client.fault`."""
-        entry = {"in": "fault", "link": link, "error": form(error, self._mask)}
-        self._told(now, entry, lambda: self._client.fault(link, error, now=now))
+        entry = {"in": "fault", "link": link, "error": error}
+        self._told(now, entry, lambda: self.client.fault(link, error, now=now))
 
     def credential(
         self, link: int, token: str, player_id: str, lifetime: float, *, now: float
     ) -> None:
         """See `Client.credential`. Of the token only a placeholder is kept."""
-        hidden = self._mask.hide("client_token", token) if type(token) is str else None
         entry = {
             "in": "credential",
             "link": link,
-            "token": hidden,
-            "player_id": form(player_id, self._mask),
-            "lifetime": form(lifetime, self._mask),
+            "token": token,
+            "player_id": player_id,
+            "lifetime": lifetime,
         }
         self._told(
             now,
             entry,
-            lambda: self._client.credential(link, token, player_id, lifetime, now=now),
+            lambda: self.client.credential(link, token, player_id, lifetime, now=now),
         )
 
     def credential_failed(self, link: int, error: EstuaryError, *, now: float) -> None:
         """See `Client.credential_failed`."""
-        entry = {"in": "credential_failed", "link": link, "error": form(error, self._mask)}
-        self._told(now, entry, lambda: self._client.credential_failed(link, error, now=now))
+        entry = {"in": "credential_failed", "link": link, "error": error}
+        self._told(now, entry, lambda: self.client.credential_failed(link, error, now=now))
 
     def handle_timeout(self, *, now: float) -> None:
         """See `Client.handle_timeout`."""
-        self._told(now, {"in": "handle_timeout"}, lambda: self._client.handle_timeout(now=now))
+        self._told(now, {"in": "handle_timeout"}, lambda: self.client.handle_timeout(now=now))
 
     def connect(self, *, now: float) -> None:
         """See `Client.connect`."""
-        self._told(now, {"in": "connect"}, lambda: self._client.connect(now=now))
+        self._told(now, {"in": "connect"}, lambda: self.client.connect(now=now))
 
     def disconnect(self, *, now: float) -> None:
         """See `Client.disconnect`."""
-        self._told(now, {"in": "disconnect"}, lambda: self._client.disconnect(now=now))
+        self._told(now, {"in": "disconnect"}, lambda: self.client.disconnect(now=now))
 
     def submit(self, message: Any, *, now: float, ack_within: float | None = None) -> int:
         """See `Client.submit`."""
-        entry = {"in": "submit", "message": message_form(message, self._mask)}
+        entry = {"in": "submit", "message": message}
         if ack_within is not None:
-            entry["ack_within"] = form(ack_within, self._mask)
+            entry["ack_within"] = ack_within
         receipt: int = self._told(
             now,
             entry,
-            lambda: self._client.submit(message, now=now, ack_within=ack_within),
+            lambda: self.client.submit(message, now=now, ack_within=ack_within),
         )
         return receipt
 
@@ -330,50 +322,50 @@ class Recorder:
         concurrent: bool = False,
     ) -> int:
         """See `Client.ask`."""
-        entry: dict[str, Any] = {"in": "ask", "message": message_form(message, self._mask)}
+        entry: dict[str, Any] = {"in": "ask", "message": message}
         if timeout is not None:
-            entry["timeout"] = form(timeout, self._mask)
+            entry["timeout"] = timeout
         if concurrent:
             entry["concurrent"] = True
         number: int = self._told(
             now,
             entry,
-            lambda: self._client.ask(message, now=now, timeout=timeout, concurrent=concurrent),
+            lambda: self.client.ask(message, now=now, timeout=timeout, concurrent=concurrent),
         )
         return number
 
     def start_voice(self, mode: VoiceMode, *, now: float) -> int:
         """See `Client.start_voice`."""
-        entry = {"in": "start_voice", "mode": form(mode, self._mask)}
-        request: int = self._told(now, entry, lambda: self._client.start_voice(mode, now=now))
+        entry = {"in": "start_voice", "mode": mode}
+        request: int = self._told(now, entry, lambda: self.client.start_voice(mode, now=now))
         return request
 
     def stop_voice(self, *, now: float) -> int:
         """See `Client.stop_voice`."""
         request: int = self._told(
-            now, {"in": "stop_voice"}, lambda: self._client.stop_voice(now=now)
+            now, {"in": "stop_voice"}, lambda: self.client.stop_voice(now=now)
         )
         return request
 
     def press(self, *, now: float) -> None:
         """See `Client.press`."""
-        self._told(now, {"in": "press"}, lambda: self._client.press(now=now))
+        self._told(now, {"in": "press"}, lambda: self.client.press(now=now))
 
     def release(self, *, now: float) -> None:
         """See `Client.release`."""
-        self._told(now, {"in": "release"}, lambda: self._client.release(now=now))
+        self._told(now, {"in": "release"}, lambda: self.client.release(now=now))
 
     def mute(self, muted: bool, *, now: float) -> None:
         """See `Client.mute`."""
-        entry = {"in": "mute", "muted": form(muted, self._mask)}
-        self._told(now, entry, lambda: self._client.mute(muted, now=now))
+        entry = {"in": "mute", "muted": muted}
+        self._told(now, entry, lambda: self.client.mute(muted, now=now))
 
     def send_audio(
         self, pcm: bytes, *, now: float, live: bool = False, settles: bool = True
     ) -> int:
         """See `Client.send_audio`."""
         try:
-            shown = form(check_pcm(pcm), self._mask)
+            shown: Any = check_pcm(pcm)
         except LocalProtocolError:  # What it is told below.
             shown = {ODD: type(pcm).__name__}
         entry = {"in": "send_audio", "pcm": shown, "live": bool(live)}
@@ -382,19 +374,19 @@ class Recorder:
         receipt: int = self._told(
             now,
             entry,
-            lambda: self._client.send_audio(pcm, now=now, live=live, settles=settles),
+            lambda: self.client.send_audio(pcm, now=now, live=live, settles=settles),
         )
         return receipt
 
     def playback_started(self, message_id: str, *, now: float) -> None:
         """See `Client.playback_started`."""
-        entry = {"in": "playback_started", "message_id": form(message_id, self._mask)}
-        self._told(now, entry, lambda: self._client.playback_started(message_id, now=now))
+        entry = {"in": "playback_started", "message_id": message_id}
+        self._told(now, entry, lambda: self.client.playback_started(message_id, now=now))
 
     def room_joined(self, room: int, *, now: float) -> None:
         """See `Client.room_joined`."""
         entry = {"in": "room_joined", "room": room}
-        self._told(now, entry, lambda: self._client.room_joined(room, now=now))
+        self._told(now, entry, lambda: self.client.room_joined(room, now=now))
 
     def room_left(
         self,
@@ -405,26 +397,24 @@ class Recorder:
         now: float,
     ) -> None:
         """See `Client.room_left`."""
-        shown = None if error is None else form(error, self._mask)
+        shown = None if error is None else error
         entry = {"in": "room_left", "room": room, "error": shown, "deleted": bool(deleted)}
-        self._told(
-            now, entry, lambda: self._client.room_left(room, error, deleted=deleted, now=now)
-        )
+        self._told(now, entry, lambda: self.client.room_left(room, error, deleted=deleted, now=now))
 
     def room_spoken(self, room: int, *, now: float) -> None:
         """See `Client.room_spoken`."""
         entry = {"in": "room_spoken", "room": room}
-        self._told(now, entry, lambda: self._client.room_spoken(room, now=now))
+        self._told(now, entry, lambda: self.client.room_spoken(room, now=now))
 
     def room_state(self, room: int, state: str, message_id: str | None, *, now: float) -> None:
         """See `Client.room_state`."""
         entry = {
             "in": "room_state",
             "room": room,
-            "state": form(state, self._mask),
-            "message_id": form(message_id, self._mask),
+            "state": state,
+            "message_id": message_id,
         }
-        self._told(now, entry, lambda: self._client.room_state(room, state, message_id, now=now))
+        self._told(now, entry, lambda: self.client.room_state(room, state, message_id, now=now))
 
     def say_lines(
         self,
@@ -440,11 +430,11 @@ class Recorder:
         how = {"gap": gap, "line_timeout": line_timeout, "text_only": text_only, "loop": loop}
         # A list is told from a lone text, which is refused.
         said = lines if isinstance(lines, str) else list(lines)
-        entry = {"in": "say_lines", "lines": form(said, self._mask), "how": form(how, self._mask)}
+        entry = {"in": "say_lines", "lines": said, "how": how}
         number: int = self._told(
             now,
             entry,
-            lambda: self._client.say_lines(
+            lambda: self.client.say_lines(
                 said, now=now, gap=gap, line_timeout=line_timeout, text_only=text_only, loop=loop
             ),
         )
@@ -452,49 +442,32 @@ class Recorder:
 
     def steer(self, script: int, what: Steer, *, now: float) -> None:
         """See `Client.steer`."""
-        entry = {"in": "steer", "script": script, "what": form(what, self._mask)}
-        self._told(now, entry, lambda: self._client.steer(script, what, now=now))
+        entry = {"in": "steer", "script": script, "what": what}
+        self._told(now, entry, lambda: self.client.steer(script, what, now=now))
 
     # --- writing ---------------------------------------------------------------------------
 
     def _told(self, now: float, entry: dict[str, Any], call: Callable[[], Any]) -> Any:
         """Do it, and write down what was told and what came of it."""
-        stamp = self._time(now)
+        self._drained = False
+        lines = self._lines
+        try:
+            with self._spool.guard:
+                self._spool.settle()
+                begun, entry = lines.time(now), lines.form(entry)
+        except Exception as error:
+            self._spool.broke(error)
+            return call()
         try:
             given = call()
         except Exception as error:
-            entry["raised"] = error_form(error, self._mask)
-            self._line(stamp, entry)
+            raised = {"raised": error_form(error, lines.mask)}
+            self._write(lambda: lines.line(begun, {**entry, **raised}))
             raise
         if given is not None:
             entry["gives"] = given
-        self._line(stamp, entry)
+        self._write(lambda: lines.line(begun, entry))
         return given
-
-    def _time(self, now: float) -> str:
-        """How the line of an input begins; remembers the time for the pulls after it."""
-        self._drained = False
-        first = self._base is None
-        if self._base is None:
-            self._base = float(now)
-        since = float(now) - self._base
-        number = repr(since) if -1e15 < since < 1e15 else dumps(since)
-        self._stamp = f'{{"t":{number}'
-        if first:
-            return f'{self._stamp},"clock":{dumps(self._base)}'
-        if self._base + since != now:
-            return f'{self._stamp},"now":{dumps(float(now))}'
-        return self._stamp
-
-    def _aside(self, now: float) -> str:
-        """How a line begins that is no input: the pulls after it are none of its."""
-        if self._base is None:
-            self._base = float(now)
-            return f'{{"t":0.0,"clock":{dumps(self._base)}'
-        return f'{{"t":{dumps(float(now) - self._base)}'
-
-    def _shown(self, frame: str) -> str:
-        return self._mask.frame(frame if self._audio else hushed_frame(frame))
 
     def _note(self, place: int, got: Any) -> None:
         self._drained = False
@@ -503,10 +476,17 @@ class Recorder:
         else:
             self._giving.add(place)
 
-    def _line(self, stamp: str, entry: dict[str, Any]) -> None:
-        if not self._audio:
-            entry = hushed(entry)
-        text = dumps(entry)
-        if self._mask.shows_in(text):
-            text = dumps(self._mask.clean(entry))
-        self._write(f"{stamp},{text[1:]}\n")
+    def _pulled(self, entry: dict[str, Any], got: Any) -> None:
+        """Write down a pull at once."""
+        self._write(lambda: self._lines.pull(entry, got))
+
+    def _write(self, line: Callable[[], bytes]) -> None:
+        """Write down a line at once."""
+        try:
+            with self._spool.guard:
+                self._spool.settle()
+                self._spool.put(line())
+        except Exception as error:
+            self._spool.broke(error)
+        else:
+            self._spool.more()

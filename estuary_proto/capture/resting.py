@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from .forms import dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from ..rest.http import HttpRequest
-    from .masking import Mask
+    from .rendering import Lines
+    from .spool import Spool
 
 LONGEST: Final = 256 * 1024
 """Bytes of a body that are kept."""
@@ -38,24 +39,20 @@ _BEARER: Final = "Bearer "
 
 
 class RestLines:
-    """Writes the lines of REST calls; `stamp` gives the beginning of a line for a time."""
+    """Writes the lines of REST calls."""
 
-    def __init__(
-        self, mask: Mask, stamp: Callable[[float], str], write: Callable[[str], object]
-    ) -> None:
-        self._mask = mask
-        self._stamp = stamp
-        self._write = write
+    def __init__(self, lines: Lines, spool: Spool) -> None:
+        self._lines = lines
+        self._mask = lines.mask
+        self._spool = spool
         self._calls = 0
 
     def sent(self, request: HttpRequest, *, now: float, secrets: Iterable[str] = ()) -> int:
         """A request is on its way; returns the number of its call. `secrets` may stand in it."""
-        for secret in secrets:
-            self._mask.hide("token", secret)
         self._calls += 1
         line = {"rest": "sent", "call": self._calls, "method": request.method}
         line |= {"route": request.route, "target": request.target}
-        self._put(now, line, request.headers, request.body)
+        self._put(now, line, request.headers, request.body, secrets)
         return self._calls
 
     def answered(
@@ -79,14 +76,29 @@ class RestLines:
         self._put(now, {"rest": "failed", "call": call, "reason": reason}, (), b"")
 
     def _put(
-        self, now: float, line: dict[str, Any], headers: Iterable[tuple[str, str]], body: bytes
+        self,
+        now: float,
+        line: dict[str, Any],
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        secrets: Iterable[str] = (),
     ) -> None:
+        with self._spool.guard:
+            self._spool.settle()
+            for secret in secrets:
+                self._mask.hide("token", secret)
+            self._spool.put(self._line(now, line, headers, body))
+        self._spool.more()
+
+    def _line(
+        self, now: float, line: dict[str, Any], headers: Iterable[tuple[str, str]], body: bytes
+    ) -> bytes:
         if shown := [self._header(name, value) for name, value in headers]:
             line["headers"] = shown
         if body:
             line["body"] = self._body(body)
         text = dumps(self._mask.clean(line))
-        self._write(f"{self._stamp(now)},{text[1:]}\n")
+        return f"{self._lines.aside(now)},{text[1:]}\n".encode()
 
     def _header(self, name: str, value: str) -> list[str]:
         secret = SECRET_HEADERS.get(name.lower())

@@ -201,7 +201,7 @@ class ClientRun(User):
         if self._faithful:
             self.do_frame(20, False)
         self._drain()
-        conn = self.core._client._connection
+        conn = self.core.client._connection
         if conn is not None:
             bounded(conn)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -19,15 +21,17 @@ from estuary_anyio import (
     EstuaryConfig,
     EstuaryError,
     LocalProtocolError,
+    Outcome,
     ReplayClient,
     ReplayServer,
     SttResponse,
     VoiceMode,
 )
-from estuary_anyio.capture import MOST, CaptureFile, _Flusher
+from estuary_anyio.capture import CaptureFile, _Flusher
 from estuary_anyio.gateway import serve_gateway
 from estuary_proto import replay, to_har
 from estuary_proto.capture import read
+from estuary_proto.capture.spool import MOST
 from estuary_proto.gateway import ServerConfig
 from tests.anyio.server import serving
 
@@ -146,11 +150,7 @@ async def test_a_flood_is_written_by_whoever_writes_it(
 async def test_a_capture_that_cannot_be_closed_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import os
-
-    capture = CaptureFile(
-        EstuaryConfig("http://h", "est_key_0123", "c", "p"), tmp_path / "x", seed=1, path="/"
-    )
+    capture = offline(tmp_path / "x")
     capture.close()
     with pytest.raises(LocalProtocolError):
         capture.core.submit(None, now=1.0)
@@ -159,6 +159,114 @@ async def test_a_capture_that_cannot_be_closed_is_told(
     os.close(file._file.fileno())
     capture.close()
     assert "is cut" in caplog.text
+
+
+def offline(target: Any) -> CaptureFile:
+    """A capture of a client that never connects."""
+    config = EstuaryConfig("http://h", "est_key_0123", "c", "p")
+    return CaptureFile(config, target, seed=1, path="/")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+async def test_a_disk_that_hangs_holds_nobody_who_has_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    capture = offline(path)
+    for _ in range(1000):
+        capture.core.handle_timeout(now=1.0)
+
+    # A pipe holds 64 KiB, and whoever writes more waits until somebody reads.
+    for _ in range(2000):
+        capture.core.handle_timeout(now=2.0)
+    file: Any = capture._file
+
+    def hangs() -> bool:
+        # What was taken has not come through.
+        if free := file._writing.acquire(blocking=False):
+            file._writing.release()
+        return not (free or file.waits)
+
+    await until(hangs)
+    for _ in range(1000):
+        capture.core.handle_timeout(now=3.0)
+    assert file.waits
+    os.set_blocking(reader, True)
+    data: list[bytes] = []
+
+    def read_all() -> None:
+        while part := os.read(reader, 65536):
+            data.append(part)
+
+    thread = Thread(target=read_all)
+    thread.start()
+    await anyio.to_thread.run_sync(capture.close)
+    await anyio.to_thread.run_sync(thread.join)
+    os.close(reader)
+    lines = b"".join(data).decode().splitlines()
+    assert len(lines) == 4001
+    assert replay(lines).difference is None
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+async def test_a_line_that_cannot_be_made_is_told_once_and_the_session_goes_on(
+    to_file: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines: list[str] = []
+    path = tmp_path / "session.jsonl"
+
+    def fails(text: str) -> str:
+        raise RuntimeError("the formatter is broken")
+
+    async with serving() as server:
+        target: Any = path if to_file else lines.append
+        async with EstuaryClient(server.config(), capture=target) as client:
+            await client.connect()
+            core: Any = client._core
+            core._lines.frame = fails
+            peer = await server.peer()
+            async with client.events(BotResponse) as answers:
+                for text in ("one", "two"):
+                    assert await client.send_text(text) is Outcome.SENT
+                    await peer.emit("bot_response", text=text, is_final=True, message_id=text)
+                    with anyio.fail_after(5):
+                        assert (await anext(answers)).text == text
+    told = [one.getMessage() for one in caplog.records if "ends here" in one.getMessage()]
+    assert len(told) == 1
+    assert "the formatter is broken" in told[0]
+    written = path.read_text(encoding="utf-8").splitlines() if to_file else lines
+    assert replay(written).difference is None
+
+
+FORKED = """
+import os, sys, time
+from pathlib import Path
+from estuary_anyio import EstuaryConfig
+from estuary_anyio.capture import CaptureFile
+
+path = Path(sys.argv[1])
+capture = CaptureFile(EstuaryConfig("http://h", "est_key_0123", "c", "p"), path, seed=1, path="/")
+
+def written(now):
+    capture.core.handle_timeout(now=now)
+    while f'"t":{now - 1.0}' not in path.read_text():
+        time.sleep(0.01)
+
+written(1.0)
+written(2.0)
+if child := os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+written(3.0)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_the_child_of_a_fork_writes_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(tmp_path / "x.jsonl")]
+    with anyio.fail_after(30):
+        done = await anyio.run_process(command, check=False)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 # --- REST, and secrets ----------------------------------------------------------------------------

@@ -1,17 +1,29 @@
-"""The short way to write an event says what the long way says."""
+"""What comes often is written the short way, compiled or not, and reads as from the long way."""
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from dataclasses import fields
-from typing import Any
+from enum import Enum
+from typing import Any, Union, cast, get_args, get_origin
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estuary_proto.capture.forms import dumps, form, written
+from estuary_proto import events as core_events
+from estuary_proto.capture import Recorder, Spool, replay
+from estuary_proto.capture import encoding as encodings
+from estuary_proto.capture.encoding import COMPILED, LEAST, MOST, PLAIN, Encoding
+from estuary_proto.capture.forms import dumps, form
 from estuary_proto.capture.masking import Mask
+from estuary_proto.capture.spool import MOST as MOST_LINES
+from estuary_proto.capture.spool import ROOM, Told
+from estuary_proto.config import EstuaryConfig
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import (
     Fault,
@@ -23,49 +35,127 @@ from estuary_proto.events import (
     TextPiece,
     Writable,
 )
-from estuary_proto.events import ReplyEnd as End
-from estuary_proto.models.conversation import BotResponse, BotVoice, CharacterAction
+from estuary_proto.intents import SendText
+from estuary_proto.messages import UnknownEvent, class_of
+from estuary_proto.models.conversation import BotResponse, BotVoice, CharacterAction, SttResponse
 from estuary_proto.models.session import ConnectionState, SessionInfo
+from estuary_proto.states import Role
+from estuary_proto.testing import strategies
 
-VALUES = st.one_of(
+assert COMPILED is not None, "msgspec comes with [dev]"
+FAST: Encoding = COMPILED
+BOTH = [pytest.param(PLAIN, id="plain"), pytest.param(COMPILED, id="compiled")]
+CONFIG = EstuaryConfig("ws://h", "est_long_key", "c", "p")
+TEXTS = st.one_of(
     st.text(),
-    st.sampled_from(["a" * 65, "\x85", "\u2028x\u2029", "\ud800", '"', "\\", "é"]),
-    st.integers(),
-    st.sampled_from([2**63, 2**64, 10**5000, -(2**70)]),
-    st.booleans(),
-    st.none(),
-    st.floats(),
-    st.sampled_from([TextPiece("x"), End.FINAL, b"x", (1, 2), {"k": 1}, EstuaryError("x")]),
+    st.text(st.characters(codec="ascii")),
+    st.sampled_from(["a" * 65, "\x85", "\u2028x\u2029", "\ud800", '"', "\\", "é", "\x00\x1f\x7f"]),
+    st.sampled_from(["QUJD" * 300, 'q"' * 300, "é" * 600, "est_long_key"]),
 )
-KINDS = st.sampled_from([BotResponse, BotVoice, CharacterAction, ReplyPart, ReplyEnded, TextPiece])
+BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXTS,
+    int: st.one_of(st.integers(), st.sampled_from([2**63, 2**64, 10**5000, -(2**70)])),
+    float: st.one_of(st.floats(), st.sampled_from([0.0, -0.0, 1e-5, 1e16, math.nan, math.inf])),
+    bool: st.booleans(),
+    bytes: st.binary(),
+    type(None): st.none(),
+    Any: st.sampled_from([{"k": [1, "x"]}, [1.5, None], (1, "x"), "text", b"x", 3]),
+}
+KINDS = sorted(
+    (
+        kind
+        for kind in {
+            *(one for one in vars(core_events).values() if hasattr(one, "__dataclass_fields__")),
+            *(class_of(Role.SERVER, name) for name in ("bot_response", "bot_voice", "interrupt")),
+            *(class_of(Role.SERVER, name) for name in ("stt_response", "character_action")),
+        }
+        if isinstance(kind, type)
+    ),
+    key=lambda kind: kind.__name__,
+)
 
 
-@given(KINDS, st.lists(VALUES, min_size=9, max_size=9))
-def test_both_ways_say_the_same(kind: Any, values: list[Any]) -> None:
-    event = object.__new__(kind)
-    for part, value in zip(fields(kind), values, strict=False):
-        object.__setattr__(event, part.name, value)
-    for part in fields(kind)[9:]:
-        object.__setattr__(event, part.name, None)
-    made = written(event)
-    assert made is None or made == dumps(form(event, Mask()))
+def of_type(hint: Any) -> st.SearchStrategy[Any]:
+    """Values of this type, as far as it is known."""
+    if hint in BY_TYPE:
+        return BY_TYPE[hint]
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return st.sampled_from(list(hint))
+    if isinstance(hint, type) and issubclass(hint, BaseException):
+        return st.just(EstuaryError("est_long_key"))
+    if hasattr(hint, "__dataclass_fields__"):
+        return of_kind(hint)
+    if get_origin(hint) in (Union, type(int | str)):
+        return st.one_of([of_type(each) for each in get_args(hint)])
+    return BY_TYPE[Any]
 
 
+def of_kind(kind: Any) -> st.SearchStrategy[Any]:
+    """Events of this class, each field of the type that is written there."""
+    hints = encodings._hints_of(kind)
+
+    def build(values: dict[str, Any]) -> Any:
+        event = object.__new__(kind)
+        for name, value in values.items():
+            object.__setattr__(event, name, value)
+        return event
+
+    each = {part.name: st.deferred(lambda h=hints[part.name]: of_type(h)) for part in fields(kind)}  # type: ignore[misc]
+    return st.fixed_dictionaries(each).map(build)
+
+
+def long_way(event: Any) -> bytes:
+    return dumps(form(event, Mask())).encode()
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+@settings(max_examples=400, deadline=None)
+@given(event=st.sampled_from(KINDS).flatmap(of_kind))
+def test_events_of_any_kind(encoding: Encoding, event: Any) -> None:
+    made = encoding.events[type(event)](event)
+    assert made is None or made == long_way(event)
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+@given(event=strategies.messages(Role.SERVER))
+def test_messages_of_any_kind(encoding: Encoding, event: Any) -> None:
+    made = encoding.events[type(event)](event)
+    assert made is None or made == long_way(event)
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+@given(text=TEXTS)
+def test_texts(encoding: Encoding, text: str) -> None:
+    assert encoding.text(text) == dumps(text).encode()
+    if text.isascii():
+        assert encoding.ascii(text) == dumps(text).encode()
+
+
+@pytest.mark.parametrize("encoding", BOTH)
+@given(number=st.floats(LEAST, MOST, exclude_max=True))
+def test_numbers(encoding: Encoding, number: float) -> None:
+    assert encoding.number(number) == dumps(number).encode()
+
+
+@pytest.mark.parametrize("encoding", BOTH)
 @pytest.mark.parametrize(
     "event",
     [
         BotResponse("Hi", "i", True, "m"),
         BotResponse("é\u2028", "", False, "m"),
-        BotVoice("QUJD" * 40, message_id="m"),
+        BotVoice("QUJD" * 40, message_id="m", timestamp=1234567.25),
         BotVoice("QUJD", message_id="m"),
+        SttResponse("x", True),
         ReplyPart(1, TextPiece("x")),
         Settled(3, Outcome.SENT),
+        ReplyEnded(1, core_events.ReplyEnd.FINAL, "t", None),  # type: ignore[arg-type]
     ],
 )
-def test_what_comes_often_goes_the_short_way(event: Any) -> None:
-    assert written(event) == dumps(form(event, Mask()))
+def test_what_comes_often_goes_the_short_way(encoding: Encoding, event: Any) -> None:
+    assert encoding.events[type(event)](event) == long_way(event)
 
 
+@pytest.mark.parametrize("encoding", BOTH)
 @pytest.mark.parametrize(
     "event",
     [
@@ -75,9 +165,388 @@ def test_what_comes_often_goes_the_short_way(event: Any) -> None:
         Fault(EstuaryError("x")),
         ReplyPart(10**5000, TextPiece("x")),
         BotResponse("\ud800", "", False, "m"),
-        BotResponse(math.nan, "", False, "m"),  # type: ignore[arg-type]
-        "text",
+        BotVoice("QUJD", message_id="m", timestamp=math.nan),
+        EstuaryError("x"),
     ],
 )
-def test_the_rest_takes_the_long_way(event: Any) -> None:
-    assert written(event) is None or type(event) is str
+def test_the_rest_takes_the_long_way(encoding: Encoding, event: Any) -> None:
+    assert encoding.events[type(event)](event) is None
+
+
+def test_names_that_only_type_checkers_know() -> None:
+    def wrong(kind: type) -> dict[str, Any]:
+        raise NameError
+
+    with patch.object(encodings, "get_type_hints", wrong):
+        way = encodings._of_msgspec().events[BotVoice]
+        for event in (BotVoice("QUJD", message_id="m"), BotVoice("QUJD" * 40, timestamp=2.5)):
+            assert way(event) == long_way(event)
+
+
+def test_without_msgspec_python_writes() -> None:
+    with patch.object(encodings, "COMPILED", None):
+        assert encodings.best() is PLAIN
+    assert encodings.best() is COMPILED
+
+
+# --- whole sessions ----------------------------------------------------------------------------
+
+GREETING = '0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":900}'
+SECRET = "lk-secret-jwt"
+WORDS = st.sampled_from(
+    ["Hel", "lo é", SECRET, "est_long_key", "\u2028\x85", 'a"\\\x01', "x" * 700]
+)
+
+
+def voice(audio: str) -> str:
+    return json.dumps(["bot_voice", {"audio": audio, "message_id": "m", "timestamp": 12.5}])
+
+
+FRAMES = st.one_of(
+    WORDS.map(lambda text: json.dumps(["bot_response", {"text": text, "message_id": "m"}])),
+    WORDS.map(lambda text: json.dumps(["stt_response", {"text": text}], ensure_ascii=False)),
+    st.sampled_from([voice("QUJD" * 200), voice("QUJD"), voice("no base64 " * 100)]),
+    st.just(json.dumps(["livekit_token", {"token": SECRET, "url": "u", "room": "r"}])),
+    st.just(json.dumps(["custom", {"audio": "QUJD" * 200, "token": SECRET, "k": "v" * 300}])),
+    st.just(json.dumps(["custom", {"token": "y" * 900, "text": "a"}])),
+    st.just(json.dumps(["error", {"message": SECRET}])),
+).map(lambda text: f"42/sdk,{text}")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.04, 1e-5, 1 / 3, -0.5]),
+        st.one_of(FRAMES, strategies.frames(Role.SERVER)),
+        st.sampled_from([9, 9, 1, 0]),
+    ),
+    max_size=12,
+)
+
+
+def session(encoding: Encoding, steps: list[tuple[float, Any, int]], *, audio: bool) -> list[str]:
+    """The lines of a session: frames that come, and how many events are taken after each."""
+    lines: list[str] = []
+    with patch("estuary_proto.capture.rendering.best", lambda: encoding):
+        recorder = Recorder(CONFIG, lines.append, audio=audio)
+    now = 81.3
+    recorder.connect(now=now)
+    recorder.opened(1, now=now)
+    life = recorder.life(1)
+    for frame in (GREETING, "40/sdk,{}", '42/sdk,["session_info",{"livekitToken":"lk-long-one"}]'):
+        life.receive(frame, now=now)
+    for seconds, frame, taken in steps:
+        now += seconds
+        life.receive(frame, now=now)
+        for _ in range(taken):
+            recorder.next_event()
+        while life.next_frame() is not None:
+            pass
+    return lines
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS, st.booleans())
+def test_both_ways_write_the_same_session(steps: list[Any], audio: bool) -> None:
+    lines = session(FAST, steps, audio=audio)
+    assert lines == session(PLAIN, steps, audio=audio)
+    for line in lines:
+        json.loads(line)
+        assert len(line.splitlines()) == 1
+        for secret in ("est_long_key", "lk-long-one"):
+            assert secret not in line
+    told = "".join(lines)
+    if '"token\\":\\"«given_token' in told:
+        behind = told[told.index("«given_token") :]
+        assert SECRET not in behind
+    if SECRET not in told:  # Said before it was known to be one, it stays, and replays as a word.
+        assert (found := replay(lines)).difference is None, str(found.difference)
+
+
+# --- where lines wait --------------------------------------------------------------------------
+
+
+class Kept(Spool):
+    """Counts how often it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins = self.fulls = 0
+        self.errors: list[Exception] = []
+
+    def begun(self) -> None:
+        self.begins += 1
+        self.idle = False
+
+    def full(self) -> None:
+        self.fulls += 1
+        self.take()
+
+    def broke(self, error: Exception) -> None:
+        self.errors.append(error)
+        self.over = True
+
+
+FRAME = '42/sdk,["bot_response",{"text":"Hello","message_id":"m"}]'
+
+
+def heard(spool: Spool) -> Recorder:
+    """A recorder that is in a session."""
+    recorder = Recorder(CONFIG, spool)
+    recorder.connect(now=1.0)
+    recorder.opened(1, now=1.0)
+    for frame in (GREETING, "40/sdk,{}", '42/sdk,["session_info",{}]'):
+        recorder.receive(1, frame, now=1.0)
+    while recorder.next_event() is not None:
+        pass
+    return recorder
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS, st.booleans(), st.sets(st.integers(0, 12)))
+def test_what_waits_becomes_the_lines_of_its_time(
+    steps: list[Any], audio: bool, taken_at: set[int]
+) -> None:
+    spool, data = Kept(), b""
+    patched: Any = patch("estuary_proto.capture.recorder.Told", lambda write: spool)
+    with patched:
+        lines = session(FAST, steps, audio=audio)
+    assert lines == []
+    data += spool.take()
+    assert data.decode() == "".join(session(FAST, steps, audio=audio))
+    assert not spool.waits
+    assert spool.errors == []
+
+
+def test_some_may_be_taken_at_any_time() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    data = spool.take()
+    for seconds in (1.5, 2.0):
+        recorder.receive(1, FRAME, now=seconds)
+        data += spool.take()
+        recorder.next_event()
+        assert spool.waits
+        data += spool.take()
+        assert not spool.waits
+    recorder.disconnect(now=2.5)
+    data += spool.take()
+    lines = data.decode().splitlines(keepends=True)
+    assert sum('"is":"BotResponse"' in line for line in lines) == 2
+    assert replay(lines).difference is None
+
+
+@given(st.floats(0.1, 1e6), st.lists(st.floats(0.001, 1e6), min_size=1, max_size=5))
+def test_the_time_of_each_frame_is_exact(start: float, pauses: list[float]) -> None:
+    spool = Kept()
+    recorder = Recorder(CONFIG, spool)
+    recorder.connect(now=start)
+    recorder.opened(1, now=start)
+    recorder.receive(1, GREETING, now=start)
+    times = [start]
+    for pause in pauses:
+        times.append(times[-1] + pause)
+        recorder.receive(1, FRAME, now=times[-1])
+    lines = [json.loads(line) for line in spool.take().decode().splitlines()]
+    heard = [line for line in lines if line.get("in") == "receive"]
+    assert [line.get("now", start + line["t"]) for line in heard] == times
+
+
+def test_what_the_caller_may_still_change_does_not_wait() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    text = json.dumps(["bot_response", {"text": '<action name="wave" k="v"/>', "message_id": "m"}])
+    recorder.receive(1, f"42/sdk,{text}", now=1.5)
+    while (event := recorder.next_event()) is not None:
+        if isinstance(event, CharacterAction):
+            event.params["k"] = "another"
+    said = UnknownEvent("u", ({"k": "before"},))
+    recorder.submit(said, now=2.0)
+    said.args[0]["k"] = "after"
+    told = spool.take().decode()
+    assert '{"k":"v"}' in told
+    assert "another" not in told
+    assert '"before"' in told
+    assert "after" not in told
+
+
+def test_a_secret_is_hidden_in_all_that_waited_behind_it() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    first = json.dumps(["custom", {"token": SECRET}])
+    for text in (first, json.dumps(["bot_response", {"text": SECRET, "message_id": "m"}])):
+        recorder.receive(1, f"42/sdk,{text}", now=1.5)
+        while recorder.next_event() is not None:
+            pass
+    recorder.rest.failed(1, f"no {SECRET}", now=2.0)
+    recorder.submit(SendText(SECRET), now=2.0)
+    told = spool.take().decode()
+    assert SECRET not in told
+    assert told.count("«given_token»") >= 5
+
+
+def test_who_sleeps_is_woken_by_the_next_line_of_any_kind() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    deeds: list[Any] = [
+        lambda: recorder.receive(1, FRAME, now=1.5),
+        lambda: recorder.next_event(),
+        lambda: recorder.next_frame(1),
+        lambda: recorder.rest.failed(1, "why", now=1.6),
+        lambda: recorder.connect(now=1.6),
+        lambda: recorder.receive(1, b"bytes", now=1.6),
+    ]
+    for do in deeds:
+        before, spool.idle, spool.due = spool.begins, True, -math.inf
+        do()
+        assert spool.begins == before + 1, do
+    # Otherwise it is looked at once in a while.
+    spool.idle, spool.due = True, 2.0
+    recorder.receive(1, FRAME, now=1.9)
+    assert spool.idle
+    recorder.receive(1, FRAME, now=2.0)
+    assert not spool.idle
+
+
+def test_no_more_waits_than_there_is_room_for() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    long = json.dumps(["custom", {"k": "v" * 500_000}])
+    now = 2.0
+    while not spool.fulls:
+        recorder.receive(1, f"42/sdk,{long}", now=now)
+        now += 0.03
+    assert ROOM / 500_000 <= (now - 2.0) / 0.03 <= ROOM / 500_000 + 10
+    assert not spool.waits
+    for _ in range(MOST_LINES + 1):
+        assert spool.fulls == 1
+        recorder.handle_timeout(now=now)
+    assert spool.fulls == 2
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_line_that_cannot_be_made_ends_the_capture_and_not_the_session(waits: bool) -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    spool.take()
+
+    def fails(text: str) -> str:
+        raise RuntimeError("the formatter is broken")
+
+    recorder._lines.frame = fails
+    if waits:
+        recorder.receive(1, FRAME, now=2.0)
+        assert isinstance(recorder.next_event(), BotResponse)
+        recorder.connect(now=2.5)
+        assert spool.take() == b""
+        assert [type(error) for error in spool.errors] == [RuntimeError]
+        return
+    recorder.submit(SendText("x"), now=2.0)
+    assert recorder.next_frame(1) is not None
+    assert [type(error) for error in spool.errors] == [RuntimeError]
+    recorder.receive(1, FRAME, now=2.0)
+    assert isinstance(recorder.next_event(), BotResponse)
+    recorder.submit(SendText("x"), now=2.0)
+    assert spool.take().count(b"\n") <= 4
+
+
+def test_what_came_before_a_line_that_cannot_be_made_is_kept() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    spool.take()
+    shown = recorder._lines.frame
+
+    def fails(text: str) -> str:
+        if "broken" in text:
+            raise RuntimeError
+        return shown(text)
+
+    recorder._lines.frame = fails
+    for text in ("one", "broken", "two"):
+        recorder.receive(1, FRAME.replace("Hello", text), now=2.0)
+    told = spool.take()
+    assert b"one" in told
+    assert b"two" not in told
+    assert len(spool.errors) == 1
+
+
+def test_a_frame_that_the_client_refuses_is_told_with_the_reason() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    spool.take()
+
+    def refuses(*_: Any, **__: Any) -> None:
+        raise EstuaryError("no est_long_key")
+
+    recorder._receive = refuses
+    with pytest.raises(EstuaryError):
+        recorder.receive(1, FRAME, now=2.0)
+    (line,) = spool.take().decode().splitlines()
+    told = json.loads(line)
+    assert (told["t"], told["frame"]) == (1.0, FRAME)
+    assert told["raised"]["message"] == "no «api_key»"
+
+
+def test_what_cannot_be_told_is_done_all_the_same() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    spool.take()
+    recorder._lines.form = cast("Any", None)  # type: ignore[method-assign]
+    assert recorder.submit(SendText("x"), now=2.0) == 1
+    assert [type(error) for error in spool.errors] == [TypeError]
+    recorder.receive(1, FRAME, now=2.0)
+    assert spool.waits
+    assert spool.take() == b""
+    assert not spool.waits
+
+
+def test_a_function_is_not_called_when_it_is_over() -> None:
+    lines: list[str] = []
+    told = Told(lines.append)
+    recorder = heard(told)
+    told.over, count = True, len(lines)
+    recorder.receive(1, FRAME, now=2.0)
+    recorder.connect(now=2.0)
+    assert len(lines) == count
+
+
+def test_it_is_there_without_msgspec() -> None:
+    program = (
+        "import sys; sys.modules['msgspec'] = None\n"
+        "from estuary_proto.capture import encoding\n"
+        "assert encoding.best() is encoding.PLAIN and encoding.COMPILED is None\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+LONG = "QUJD" * 300
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        f'42/sdk,["x",{{"token":"abcd","audio":"{LONG}"}}]',
+        f'42/sdk,["x",{{"audio":"{LONG}","token" : "abcd"}}]',
+        f'42/sdk,["x",{{"audio":"{LONG}","k":"{LONG}{LONG}","token":"abcd","m":"{LONG}"}}]',
+        '42/sdk,["x",' + '{"k":"v"},' * 90 + '{"token":"abcd"}]',
+        f"{LONG}" + '"token":"abcd"',
+        '"token":"abcd' + LONG,
+    ],
+)
+def test_secrets_of_long_frames(frame: str) -> None:
+    mask = Mask()
+    assert "abcd" not in mask.frame(frame)
+    assert "«given_token»" in mask.frame(frame)
+
+
+@pytest.mark.parametrize("secret", ["abcdefghij", "abc_defghij", "ab-cd/efgh"])
+def test_a_known_secret_within_a_long_text(secret: str) -> None:
+    mask = Mask()
+    mask.hide("token", secret)
+    for text in (f"{LONG}{secret}{LONG}", f'["{LONG}{secret}{LONG}"]', f'["{secret}","{LONG}"]'):
+        assert mask.frame(text) == text.replace(secret, "«given_token»")
+    assert mask.frame(f'["{LONG}"]') == f'["{LONG}"]'
+
+
+def test_a_function_hears_that_a_line_cannot_be_made() -> None:
+    recorder = heard(Told(lambda line: None))
+    recorder._lines.frame = cast("Any", None)
+    with pytest.raises(TypeError):
+        recorder.receive(1, FRAME, now=2.0)

@@ -54,6 +54,7 @@ CALLS = {"os.urandom", "datetime.now", "datetime.utcnow", "date.today", "random.
 THIRD_PARTIES = {
     "estuary_proto.websocket": {"wsproto", "h11"},
     "estuary_proto.models.pcm": {"pybase64"},
+    "estuary_proto.capture.encoding": {"msgspec"},
 }
 # What none of the core's modules may bring into a fresh interpreter, not even through others.
 # (`time` is always there; `email.message` and the like would bring sockets.)

@@ -31,6 +31,7 @@ EXTRAS: Final = {
     "speech-gpl": "a voice of the local gateway",
     "fuzz": "strategies for fuzzing",
     "otel": "OpenTelemetry",
+    "capture": "captures that cost less",
 }
 """The extras that people choose among, and what for."""
 
