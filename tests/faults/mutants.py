@@ -83,7 +83,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "machine sleeps for a minute": _ending("HEARTBEAT", "True", "False"),
     "reset, credential revoked": _ending("AUTH", "False", "True"),
     "no new credential": Mutant(
-        "renewing", 'self._expel("the token provider did not answer in time")', "pass"
+        "parts/renewing", 'self._expel("the token provider did not answer in time")', "pass"
     ),
     "flood of 10,000 events": Mutant("client", "self._pass_on(event)", "event = None"),
     "acks asked for and not read": Mutant("outbox", "MAX_CONTROL = 1000", "MAX_CONTROL = 10**9"),
