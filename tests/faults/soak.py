@@ -144,6 +144,10 @@ class Soak:
             for wire in proxy.wires:
                 await wire.over.wait()
         proxy.wires.clear()
+        if self.calms:
+            with anyio.move_on_after(CALM):  # Who stays for longer has leaked.
+                while len(anyio.get_running_tasks()) > self.calms[0].tasks:  # noqa: ASYNC110
+                    await anyio.sleep(0.1)
         await anyio.sleep(self.calm)  # An idle thread lives for ten seconds.
         return census()
 
