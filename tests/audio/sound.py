@@ -37,6 +37,13 @@ def spectrum(pcm: bytes, rate: int) -> tuple[float, float]:
     return float(hertz), float(10 * np.log10(power[~near].max() / power[top]))
 
 
+def cleanest(pcm: bytes, rate: int, seconds: float = 0.5) -> tuple[float, float]:
+    """The spectrum of the best of it, for what is wrong throughout: a card may click once."""
+    step, size = round(seconds * rate / 4), round(seconds * rate)
+    parts = [pcm[2 * at :][: 2 * size] for at in range(0, len(pcm) // 2 - size + 1, step)]
+    return min((spectrum(part, rate) for part in parts), key=lambda found: found[1])
+
+
 def loud(pcm: bytes, rate: int, *, above: float = 0.05, window: float = 0.002) -> Any:
     """For each window of a sound, whether its peak is above a level."""
     sound = np.abs(samples(pcm))

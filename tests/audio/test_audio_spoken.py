@@ -64,6 +64,8 @@ class Place:
     """A client in a gateway that hears and speaks, and somebody at microphone and loudspeaker."""
 
     def __init__(self, client: EstuaryClient, folder: Path) -> None:
+        for sentence in SAID:
+            aloud(sentence)  # It takes a while, and a loop that plays and records has none.
         self.client = client
         self.microphone = Tap("mic", folder / "said")
         self.loudspeaker = Tap("speaker", folder / "heard")

@@ -550,3 +550,19 @@ def test_a_function_hears_that_a_line_cannot_be_made() -> None:
     recorder._lines.frame = cast("Any", None)
     with pytest.raises(TypeError):
         recorder.receive(1, FRAME, now=2.0)
+
+
+def test_what_cannot_be_made_at_once_is_made_one_by_one() -> None:
+    """As when there was no memory for all of it."""
+    spool = Kept()
+
+    def render(entries: list[Any]) -> bytes:
+        if len(entries) > 1:
+            raise MemoryError
+        return b"%d\n" % entries[0]
+
+    spool.filled_by(render)
+    for number in range(3):
+        spool.append(number)
+    assert spool.take() == b"0\n1\n2\n"
+    assert not spool.over
