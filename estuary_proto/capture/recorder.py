@@ -85,8 +85,6 @@ class Recorder:
         self.config: EstuaryConfig = config
         self.voice: Voice = client.voice
         self.playback: Playback = client.playback
-        self.wants_write = client.wants_write
-        self.room_sounds = client.room_sounds
         self._receive = client.receive
         self._next_event = client.next_event
         self._lines = Lines(audio=audio)
@@ -159,6 +157,14 @@ class Recorder:
     def secrets(self) -> tuple[str, ...]:
         """See `Client.secrets`."""
         return self.client.secrets
+
+    def wants_write(self, link: int) -> bool:
+        """See `Client.wants_write`."""
+        return self.client.wants_write(link)
+
+    def room_sounds(self, room: int, *, now: float) -> str | None:
+        """See `Client.room_sounds`."""
+        return self.client.room_sounds(room, now=now)
 
     def next_command(self) -> Dial | Drop | None:
         """See `Client.next_command`."""

@@ -119,7 +119,7 @@ class Told(Spool):
     def __init__(self, write: Callable[[str], object]) -> None:
         super().__init__()
         self._write = write
-        self.append = self._tell
+        self.append: Callable[[Any], object] = self._tell
 
     def _tell(self, entry: Any) -> None:
         try:
