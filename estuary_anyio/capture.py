@@ -136,40 +136,34 @@ class _LineFile(Spool):
             reason = error.strerror if isinstance(error, OSError) else None
             _tell_of(self._path, reason or repr(error))
 
-    def flush(self) -> None:
-        """Bring to the file what has come so far."""
-        data = self.begin()
-        if data is not None:
-            self.end(data)
-
-    def begin(self) -> bytes | None:
-        """Take what is to be written, and keep others from writing until `end`; None when nothing
-        has come, and nobody will look for more."""
-        self._writing.acquire()
-        if not self.waits:
-            self.idle, self.due = True, float("-inf")
-            if not self.waits:
-                self._writing.release()
-                return None
-            # One has come in between, and may not have been told of.
-            self.idle = False
+    def render(self) -> None:
+        """Make lines of what waits; they stay here until somebody writes them."""
         try:
             with self.guard:
-                return self.take()
+                self.settle()
         except Exception as error:
             self.broke(error)
-            return b""
 
-    def end(self, data: bytes) -> None:
-        """Write what `begin` has taken."""
-        try:
-            if not self._cut:
-                self._write(data)
-        except Exception as error:
-            self._cut = True
-            self.broke(error)
-        finally:
-            self._writing.release()
+    def flush(self) -> bool:
+        """Bring to the file what has come so far; False when nothing has, and nobody will look for
+        more."""
+        with self._writing:
+            if not self.waits:
+                self.idle, self.due = True, float("-inf")
+                if not self.waits:
+                    return False
+                # One has come in between, and may not have been told of.
+                self.idle = False
+            self.render()
+            try:
+                with self.guard:
+                    data = self.take()
+                if not self._cut:
+                    self._write(data)
+            except Exception as error:
+                self._cut = True
+                self.broke(error)
+            return True
 
     def forked(self) -> None:
         """This is a child process, and whoever looked for lines is not in it."""
@@ -226,12 +220,11 @@ class _Flusher:
                 while True:
                     self._files.append(self._wanted.get_nowait())
             # Lines are made of everything before anything is written: the second costs half as
-            # much as the first, and more where it is the first again.
-            taken = [(file, file.begin()) for file in self._files]
-            self._files = [file for file, data in taken if data is not None]
-            for file, data in taken:
-                if data is not None:
-                    file.end(data)
+            # much as the first, and more where it is the first again. No file is held meanwhile:
+            # a disk that hangs keeps others waiting for this thread, and for nothing else.
+            for file in self._files:
+                file.render()
+            self._files = [file for file in self._files if file.flush()]
 
     def forked(self) -> None:
         """This is a child process: the next line of a file starts its thread."""

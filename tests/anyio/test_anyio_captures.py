@@ -176,13 +176,15 @@ async def test_a_disk_that_hangs_holds_nobody_who_has_a_line(tmp_path: Path) -> 
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    capture = offline(path)
+    capture, other = offline(path), offline(tmp_path / "other")
     for _ in range(1000):
         capture.core.handle_timeout(now=1.0)
 
     # A pipe holds 64 KiB, and whoever writes more waits until somebody reads.
-    for _ in range(2000):
+    for number in range(2000):
         capture.core.handle_timeout(now=2.0)
+        if number % 100 == 0:
+            other.core.handle_timeout(now=2.0)
     file: Any = capture._file
 
     def hangs() -> bool:
@@ -199,6 +201,11 @@ async def test_a_disk_that_hangs_holds_nobody_who_has_a_line(tmp_path: Path) -> 
     def read_all() -> None:
         while part := os.read(reader, 65536):
             data.append(part)
+
+    # Another file has the same thread, and does not wait for this disk.
+    with anyio.fail_after(10):
+        await anyio.to_thread.run_sync(other.close, abandon_on_cancel=True)
+    assert len((tmp_path / "other").read_text().splitlines()) == 1 + 20
 
     thread = Thread(target=read_all)
     thread.start()
