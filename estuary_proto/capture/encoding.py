@@ -280,7 +280,7 @@ class _Waits(dict[type, bool]):
         self[kind] = False  # For a class within itself.
         found = self[kind] = (
             _is_record(kind)
-            and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+            and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # Typeshed lacks it.
             and all(map(_stays, _hints_of(kind).values()))
         )
         return found
