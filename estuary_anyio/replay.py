@@ -18,7 +18,7 @@ from anyio.lowlevel import checkpoint
 
 from estuary_proto.authority import authority
 from estuary_proto.capture import read
-from estuary_proto.capture.calling import config_of
+from estuary_proto.capture.calls import config_of
 from estuary_proto.capture.halves import Player, halves
 from estuary_proto.errors import LocalProtocolError
 from estuary_proto.states import Role

@@ -47,7 +47,7 @@ UNSEEN: Final = (
     Bug("a ping is answered again and again", "websocket.py",
         "            out.append(self._ws.send(Pong(self._pong)))\n            self._pong = None\n",
         "            out.append(self._ws.send(Pong(self._pong)))\n", "websocket"),
-    Bug("a time of the far future raises", "capture/reading.py",
+    Bug("a time of the far future raises", "capture/entries.py",
         "except OverflowError:", "except ZeroDivisionError:", "capture"),
     Bug("milliseconds are not recognised", "capture/har_reading.py",
         "        at /= 1000\n", "        pass\n", "har"),

@@ -10,7 +10,7 @@ import anyio
 
 from estuary_proto.capture import Replay
 from estuary_proto.capture.forms import form
-from estuary_proto.capture.masking import Mask
+from estuary_proto.capture.mask import Mask
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import Connected, Disconnected, Fault, Reconnecting
 from estuary_proto.models.conversation import (

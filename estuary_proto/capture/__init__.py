@@ -11,14 +11,14 @@ writer is any `Callable[[str], None]`, a capture any iterable of lines.
 
 from __future__ import annotations
 
+from .correction import corrected
+from .entries import Entry, read
 from .har_retelling import Imported, from_har
 from .har_writing import to_har
-from .mending import corrected
-from .reading import Entry, read
 from .recorder import FORMAT, Recorder
 from .replaying import Difference, Replay, Replayed, Step, replay
 from .spool import Spool
-from .summing import Summary, summary
+from .sums import Summary, summary
 
 __all__ = [
     "FORMAT",

@@ -5,7 +5,7 @@ an enum as its value, an error with message, code and details, long hidden texts
 frames hold anyway) as length and checksum. Inputs come back exactly: messages as wire name and
 fields, so that a core meets the same values, the caller's mistakes included.
 
-`«bytes»` stands for bytes as base64, `«pcm»` for those that were left out (see `hushing`),
+`«bytes»` stands for bytes as base64, `«pcm»` for those that were left out (see `sound`),
 `«int»` for a number too long for JSON in hexadecimal, `«pairs»` for a dict with keys that are not
 text, and `«odd»` for a value of which only the name of its type is kept: enough to raise the same
 error again.
@@ -27,11 +27,11 @@ from ..messages import UnknownEvent, class_of
 from ..models.base import Model
 from ..models.pcm import decode_pcm, encode_pcm
 from ..states import Role
-from .hushing import BYTES, PCM, silence
-from .masking import SECRET_KEYS
+from .mask import SECRET_KEYS
+from .sound import BYTES, PCM, silence
 
 if TYPE_CHECKING:
-    from .masking import Mask
+    from .mask import Mask
 
 INT: Final = "«int»"
 PAIRS: Final = "«pairs»"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..events import HangUp
 from ..states import Role
 from ..timers import Deadline, Timer
+from .entries import read
 from .frames import ack_id_of, content_of, kind_of, payload_of, with_ack_id
-from .hushing import hushed_frame, silence, unhashed
-from .masking import Mask, is_placeholder
-from .reading import read
+from .mask import Mask, is_placeholder
+from .sound import hushed_frame, silence, unhashed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,7 +16,7 @@ from ..states import Role
 from ..timers import Timer
 from .frames import ack_id_of, content_of, kind_of, with_ack_id
 from .har_reading import bad_har, sockets_in
-from .masking import Mask
+from .mask import Mask
 from .recorder import Recorder
 
 if TYPE_CHECKING:

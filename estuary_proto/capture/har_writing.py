@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..models.pcm import encode_pcm
 from ..version import __version__
-from .reading import read
+from .entries import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .reading import Entry
+    from .entries import Entry
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT, _BINARY = 1, 2

@@ -16,7 +16,7 @@ room and settles receipts, and events that wait make reading pause. A pull that 
 where it says something: of frames and commands, when the pull before it gave one (asking again says
 that the frame has been handed on); of events, when anything has happened since the last such line.
 
-REST calls have lines of their own (`resting`), and sound may be left out (`hushing`).
+REST calls have lines of their own (`rest`), and sound may be left out (`sound`).
 
 The first line that has a time tells the absolute one under `clock`. Where that and `t` do not add
 up to the very number that was given, the line has it as `now`: a deadline is met or missed by a
@@ -35,8 +35,8 @@ from ..microphone import check_pcm
 from ..version import __version__
 from .encoding import WAITS
 from .forms import ODD, dumps, error_form, form
-from .rendering import Lines
-from .resting import RestLines
+from .lines import Lines
+from .rest import RestLines
 from .spool import Spool, Told
 
 if TYPE_CHECKING:

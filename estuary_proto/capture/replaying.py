@@ -15,9 +15,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..version import __version__
-from .calling import Clock, call_of, has_audio, recorder_of
-from .comparing import EventByEvent, LineByLine
-from .reading import Entry, read
+from .calls import Clock, call_of, has_audio, recorder_of
+from .comparison import EventByEvent, LineByLine
+from .entries import Entry, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
-from ..capture.hushing import length_of
+from ..capture.sound import length_of
 from ..models.pcm import decode_or_empty
 
 if TYPE_CHECKING:

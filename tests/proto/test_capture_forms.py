@@ -10,7 +10,7 @@ import pytest
 
 from estuary_proto.capture import FORMAT, Entry, Recorder, read, replay, summary
 from estuary_proto.capture.forms import dumps, error_of, form, message_of, quoted, value_of
-from estuary_proto.capture.masking import SECRET_KEYS, Mask
+from estuary_proto.capture.mask import SECRET_KEYS, Mask
 from estuary_proto.config import EstuaryConfig
 from estuary_proto.errors import (
     ConnectionLost,

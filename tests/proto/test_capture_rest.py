@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from estuary_proto.capture import Recorder, read, replay
-from estuary_proto.capture.resting import LONGEST
+from estuary_proto.capture.rest import LONGEST
 from estuary_proto.rest.http import HttpRequest
 from tests.proto.test_capture import CONFIG, KEY, Taped
 

@@ -20,7 +20,7 @@ from estuary_proto.capture import Recorder, Spool, replay
 from estuary_proto.capture import encoding as encodings
 from estuary_proto.capture.encoding import COMPILED, LEAST, MOST, PLAIN, Encoding
 from estuary_proto.capture.forms import dumps, form
-from estuary_proto.capture.masking import Mask
+from estuary_proto.capture.mask import Mask
 from estuary_proto.capture.spool import MOST as MOST_LINES
 from estuary_proto.capture.spool import ROOM, Told
 from estuary_proto.config import EstuaryConfig
@@ -224,7 +224,7 @@ STEPS = st.lists(
 def session(encoding: Encoding, steps: list[tuple[float, Any, int]], *, audio: bool) -> list[str]:
     """The lines of a session: frames that come, and how many events are taken after each."""
     lines: list[str] = []
-    with patch("estuary_proto.capture.rendering.best", lambda: encoding):
+    with patch("estuary_proto.capture.lines.best", lambda: encoding):
         recorder = Recorder(CONFIG, lines.append, audio=audio)
     now = 81.3
     recorder.connect(now=now)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from estuary_proto.capture.masking import SECRET_KEYS
+from estuary_proto.capture.mask import SECRET_KEYS
 from estuary_proto.errors import LocalProtocolError
 from estuary_proto.intents import LiveKitTokenRequest, SendText, StartVoice
 from estuary_proto.messages import (

@@ -9,7 +9,7 @@ import pytest
 
 from estuary_proto.capture import Recorder, read, replay
 from estuary_proto.capture.forms import value_of
-from estuary_proto.capture.hushing import hushed, hushed_frame, hushed_text, silent
+from estuary_proto.capture.sound import hushed, hushed_frame, hushed_text, silent
 from estuary_proto.events import PlaybackComplete
 from estuary_proto.intents import AudioPlaybackComplete, StreamAudio
 from estuary_proto.messages import UnknownEvent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .reading import bad_line, read
+from .entries import bad_line, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,10 +9,10 @@ from ..config import EstuaryConfig, RetryConfig, SessionCapabilities
 from ..errors import EstuaryError
 from ..events import Steer
 from ..models.session import VoiceMode
+from .entries import Entry, bad_line
 from .forms import error_of, message_of, value_of
-from .hushing import silent
-from .reading import Entry, bad_line
 from .recorder import Recorder
+from .sound import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .reading import read
+from .entries import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .reading import Entry
+    from .entries import Entry
 
 
 @dataclass(frozen=True, slots=True)

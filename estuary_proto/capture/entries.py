@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import ErrorCode, EstuaryError
 from ..models.pcm import decode_pcm
-from .hushing import BYTES, PCM, silence
 from .recorder import FORMAT
+from .sound import BYTES, PCM, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .encoding import LEAST, MOST, best
 from .forms import dumps, form, message_form
-from .hushing import hushed, hushed_frame
-from .masking import Mask
+from .mask import Mask
+from .sound import hushed, hushed_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..rest.http import HttpRequest
-    from .rendering import Lines
+    from .lines import Lines
     from .spool import Spool
 
 LONGEST: Final = 256 * 1024

@@ -8,11 +8,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .forms import ODD, form
-from .hushing import unhashed
-from .masking import Mask
+from .mask import Mask
+from .sound import unhashed
 
 if TYPE_CHECKING:
-    from .reading import Entry, Kind
+    from .entries import Entry, Kind
     from .recorder import Recorder
 
     Wrong = tuple[int, Any, Any]
