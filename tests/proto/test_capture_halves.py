@@ -14,7 +14,7 @@ from estuary_proto.intents import SendText
 from estuary_proto.models.conversation import ResponseChunk
 from estuary_proto.models.session import SessionInfo
 from estuary_proto.states import Role
-from tests.proto.test_capture import KEY, Taped, chat
+from tests.proto.taped import KEY, Taped, chat
 
 C, S = Role.CLIENT, Role.SERVER
 

@@ -20,7 +20,7 @@ from estuary_proto.events import AckSettled, Outcome
 from estuary_proto.messages import UnknownEvent
 from estuary_proto.models.conversation import BotResponse
 from estuary_proto.rest.http import HttpRequest
-from tests.proto.test_capture import KEY, Taped, chat
+from tests.proto.taped import KEY, Taped, chat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import Any
 from estuary_proto.capture import Recorder, read, replay
 from estuary_proto.capture.rest import LONGEST
 from estuary_proto.rest.http import HttpRequest
-from tests.proto.test_capture import CONFIG, KEY, Taped
+from tests.proto.taped import CONFIG, KEY, Taped
 
 TOKEN = "share-token-0123456789"
 

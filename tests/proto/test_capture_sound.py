@@ -17,7 +17,7 @@ from estuary_proto.models.conversation import BotVoice
 from estuary_proto.models.pcm import encode_pcm
 from estuary_proto.models.session import VoiceMode
 from estuary_proto.models.voice import VoiceStarted
-from tests.proto.test_capture import CONFIG, Taped
+from tests.proto.taped import CONFIG, Taped
 
 SOUND = bytes(range(1, 251)) * 8
 HASH = hushed_text(encode_pcm(SOUND)).split()[-1]

@@ -15,7 +15,7 @@ from estuary_proto.events import AckSettled, Fault, ReplyEnded
 from estuary_proto.intents import SendText
 from estuary_proto.models.conversation import BotResponse
 from estuary_proto.states import Role
-from tests.proto.test_capture import Taped, chat
+from tests.proto.taped import Taped, chat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

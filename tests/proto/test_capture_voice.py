@@ -12,7 +12,7 @@ from estuary_proto.intents import AudioPlaybackComplete
 from estuary_proto.models.conversation import ResponseChunk
 from estuary_proto.models.session import VoiceMode
 from estuary_proto.models.voice import VoiceStarted
-from tests.proto.test_capture import Taped
+from tests.proto.taped import Taped
 
 
 def test_voice_is_recorded() -> None:

@@ -12,7 +12,7 @@ from estuary_proto.intents import Interrupt
 from estuary_proto.models.conversation import BotVoice
 from estuary_proto.models.pcm import encode_pcm
 from tests.proto.talker import BUTTON, SECOND, TENTH, Talker
-from tests.proto.test_capture import Taped
+from tests.proto.taped import Taped
 
 SAMPLES = array("h", range(1600))
 FLOATS = array("f", [0.5] * 1600)
