@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ REQUEST = (
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 ).encode()
 KEY = b"\x01\x02\x03\x04"
+HEAD_END = re.compile(rb"\n\r?\n")
 
 HEADS = (
     b"", b"\x81\x7e\x00\x03", b"\x81\x7e\x01\x2d", b"\x81\x7f" + b"\x00" * 7 + b"\x03",
@@ -181,7 +183,7 @@ def _stream(choose: FromBytes, role: Role) -> bytes:
 def handshake(data: bytes) -> None:
     """HTTP heads with anything in them, split anywhere: open, refused, or a fault; never an error.
 
-    What stands for KEY in an answer becomes the token that was asked for.
+    What stands for KEY in the head of an answer becomes the token that was asked for.
     """
     choose = FromBytes(data)
     role = pick(choose, (Role.CLIENT, Role.SERVER))
@@ -189,10 +191,13 @@ def handshake(data: bytes) -> None:
     while choose.more and choose.below(16):
         lines.append(pick(choose, _LINES) if flag(choose) else choose.binary(60))
     stream = pick(choose, (b"\r\n", b"\n")).join([*lines, b"", b""]) + choose.rest
+    # Every link asks for another token: behind the head they would be other frames each time.
+    end = HEAD_END.search(stream)
+    at = end.end() if end else len(stream)
     found = []
     for size in (len(stream), 1, 5):
         link, notes = begun_with_key(role)
-        filled = stream.replace(b"KEY", generate_accept_token(notes.key))
+        filled = stream[:at].replace(b"KEY", generate_accept_token(notes.key)) + stream[at:]
         found.append(outcome(link, notes, filled, size))
     told = [[call[:2] for call in calls] for calls, _ in found]
     assert all(one == told[0] for one in told)
