@@ -58,14 +58,6 @@ def sentences(number: int, seed: str) -> list[str]:
     return found
 
 
-SHORT = {"i'm": "i am", "what's": "what is", "name's": "name is", "who's": "who is"}
-"""Words that are said as two by some, and mean the same."""
-
-
-def _plain(text: str) -> str:
-    return " ".join(SHORT.get(word, word) for word in words(text))
-
-
 @dataclass
 class Turn:
     """What the user said over the character, and what came of it."""
@@ -79,12 +71,12 @@ class Turn:
     @property
     def wrong(self) -> int:
         """Words."""
-        return wrong_words(_plain(self.said), _plain(self.heard))
+        return wrong_words(self.said, self.heard)
 
     @property
     def first(self) -> bool:
         """Whether the first word is there."""
-        return words(_plain(self.said))[:1] == words(_plain(self.heard))[:1]
+        return words(self.said)[:1] == words(self.heard)[:1]
 
     @property
     def understood(self) -> bool:

@@ -45,8 +45,13 @@ def hiss(pcm: bytes, level: float, seed: int = 0) -> bytes:
     return pack(f"<{len(samples)}h", *(max(-32768, min(32767, sample)) for sample in loud))
 
 
+SHORT = {"i'm": "i am", "what's": "what is", "name's": "name is", "who's": "who is"}
+"""Words that are said as two by some, and mean the same."""
+
+
 def words(text: str) -> list[str]:
-    return "".join(c if c.isalnum() or c == "'" else " " for c in text.lower()).split()
+    each = "".join(c if c.isalnum() or c == "'" else " " for c in text.lower()).split()
+    return " ".join(SHORT.get(word, word) for word in each).split()
 
 
 def wrong_words(said: str, heard: str) -> int:
