@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import corpus
+from .patience import patience
 from .targets import PARSERS, PLACES, target
 
 
@@ -77,7 +78,8 @@ def _replay(options: argparse.Namespace) -> int:
     for name in _names([options.target] if options.target else []):
         one, inputs = target(name), (inputs_of if options.all else corpus.load)(name)
         for data in [options.file.read_bytes()] if options.file else inputs:
-            one(data)
+            with patience():
+                one(data)
         print(f"{name}: {1 if options.file else len(inputs)} replayed")
     return 0
 

@@ -17,6 +17,7 @@ from estuary_proto.testing.choosing import FromBytes, flag
 from estuary_proto.testing.operations import Operation
 from estuary_proto.testing.runs import ClientRun
 
+from .patience import NoEndError, patience
 from .targets import target
 
 if TYPE_CHECKING:
@@ -27,12 +28,19 @@ if TYPE_CHECKING:
 
 TRIES: Final = 5000
 """How often a smaller input is tried."""
+NO_END: Final = ("no end",)
+"""The fault of an input that takes for ever, wherever it is when that is noticed."""
+LONG: Final = 2.0
+"""Seconds after which a smaller input of that kind counts as one, too."""
 
 
-def fault(run: Target, data: bytes) -> tuple[str, ...] | None:
-    """What goes wrong and where, from the innermost call; None if nothing does."""
+def fault(run: Target, data: bytes, most: float | None = None) -> tuple[str, ...] | None:
+    """What goes wrong and where, from the innermost call; None if nothing does. See `patience`."""
     try:
-        run(data)
+        with patience(most):
+            run(data)
+    except NoEndError:
+        return NO_END
     except Exception as error:
         places = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
         return type(error).__name__, *places[-2:]
@@ -44,14 +52,14 @@ def minimised(run: Target, data: bytes) -> bytes:
     wanted = fault(run, data)
     if wanted is None:
         raise ValueError("nothing goes wrong with these bytes")
-    left = TRIES
+    left, most = (TRIES // 50, LONG) if wanted == NO_END else (TRIES, None)
     best = data
     changed = True
     while changed and left > 0:
         changed = False
         for smaller in _smaller(best):
             left -= 1
-            if fault(run, smaller) == wanted:
+            if fault(run, smaller, most) == wanted:
                 best, changed = smaller, True
                 break
             if left <= 0:
@@ -86,9 +94,10 @@ def capture_of(name: str, data: bytes) -> list[str] | None:
         return None
     run = ClientRun()
     try:
-        for frame in frames:
-            run.do(Operation(0.0, "receive", (frame,)))
-    except Exception:
+        with patience():
+            for frame in frames:
+                run.do(Operation(0.0, "receive", (frame,)))
+    except (Exception, NoEndError):
         pass  # What goes wrong stands in the last line.
     return run.lines
 
@@ -111,8 +120,9 @@ def frames_of(name: str, data: bytes) -> list[str | bytes] | None:
 def _lines_of(make: Any) -> list[str]:
     """The capture, also of a session that ended in an error: its run is in the traceback."""
     try:
-        return list(make().lines)
-    except Exception as error:
+        with patience():
+            return list(make().lines)
+    except (Exception, NoEndError) as error:
         for frame, _ in traceback.walk_tb(error.__traceback__):
             one = frame.f_locals.get("self")
             lines = getattr(one, "lines", None)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1]
 COPIED: Final = ("estuary_proto", "estuary_anyio", "estuary_audio", "fuzz")
+ENDLESS: Final = 60.0
+"""Seconds after which one input has no end."""
 
 
 class Bug(NamedTuple):
@@ -126,7 +128,11 @@ def hunt(bug: Bug, seconds: float) -> Result:
 def _fails(bug: Bug, result: Result, tree: Path) -> bool:
     """Whether what was found goes wrong in this tree, in a plain interpreter."""
     command = [sys.executable, "-m", "fuzz", "replay", bug.target, str(result.finding)]
-    return subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode != 0
+    try:
+        done = subprocess.run(command, cwd=tree, capture_output=True, check=False, timeout=ENDLESS)
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode != 0
 
 
 def table(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import corpus
+from .patience import PATIENCE
 from .targets import MOST
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def run(name: str, seconds: float, still: float, *, python: str = sys.executable
         python, "-m", "fuzz.engine", name, str(seeds),
         f"-artifact_prefix={home}/", f"-max_total_time={int(seconds)}",
         f"-dict={WORDS}", "-use_value_profile=1", "-print_final_stats=1",
-        f"-max_len={MOST.get(name, 600)}", "-timeout=20", "-rss_limit_mb=3000",
+        f"-max_len={MOST.get(name, 600)}", f"-timeout={PATIENCE:.0f}", "-rss_limit_mb=3000",
     ]  # fmt: skip
     result = Result(name)
     begun = grown = time.monotonic()

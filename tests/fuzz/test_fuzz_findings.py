@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pytest
 from estuary_proto import client, engineio
 from estuary_proto.capture import read, summary
 from estuary_proto.events import Settled
-from fuzz.minimising import capture_of, fault, frames_of, minimised, report
+from fuzz.minimising import NO_END, capture_of, fault, frames_of, minimised, report
 from fuzz.planted import BUGS, ROOT, planted
 from fuzz.targets import PLACES, target
 
@@ -34,6 +35,45 @@ def test_a_finding_becomes_few_bytes() -> None:
     assert fault(needs_two, b"other") != fault(needs_two, b"\x07\x07\xff")
     with pytest.raises(ValueError, match="nothing goes wrong"):
         minimised(needs_two, b"")
+
+
+def never_ends(data: bytes) -> None:
+    while b"!" in data:
+        try:
+            len(data)
+        except Exception:
+            raise AssertionError from None
+
+
+def test_an_input_without_an_end_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz.patience.PATIENCE", 0.3)
+    monkeypatch.setattr("fuzz.minimising.LONG", 0.1)
+    others = signal.getitimer(signal.ITIMER_REAL)[0]
+    assert fault(never_ends, b"well!") == NO_END
+    assert fault(never_ends, b"well") is None
+    assert minimised(never_ends, b"a lot! of noise") == b"!"
+    # The limit that this test has stands as before.
+    assert bool(signal.getitimer(signal.ITIMER_REAL)[0]) == bool(others)
+
+
+def test_a_client_without_an_end_is_captured_up_to_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def for_ever(self: client.Client, settled: Settled) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("fuzz.patience.PATIENCE", 0.3)
+    monkeypatch.setattr("fuzz.minimising.LONG", 0.1)
+    monkeypatch.setitem(client._HANDLERS, Settled, for_ever)
+    found = next(
+        data
+        for data in (bytes([0, 0, 0, 0, 1, verb, 0, 0, 0, 0]) for verb in range(20))
+        if fault(target("client"), data)
+    )
+    files = report("client", found, tmp_path)
+    assert "no end" in files[0].read_text()
+    assert list(read(files[1].read_text().splitlines()))[0].kind == "header"
 
 
 def test_a_finding_becomes_a_test_that_fails_until_it_is_mended(

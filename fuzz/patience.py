@@ -1,0 +1,36 @@
+"""An input without an end: it is a finding like any other, and tells where it was."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 20.0
+"""Seconds that an input may take, here and while fuzzing."""
+
+
+class NoEndError(BaseException):
+    """An input took too long. No `except Exception` on the way may stop it."""
+
+
+@contextmanager
+def patience(most: float | None = None) -> Iterator[None]:
+    """Raise NoEndError where it stands, after `most` seconds (PATIENCE without one). For the main
+    thread of POSIX."""
+    seconds = PATIENCE if most is None else most
+
+    def tell(*_: Any) -> None:
+        raise NoEndError(f"no end within {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, tell)
+    # A test runner may have set a limit of its own.
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, others)
+        signal.signal(signal.SIGALRM, before)
