@@ -20,7 +20,7 @@ from estuary_proto.authority import authority
 from estuary_proto.capture import read
 from estuary_proto.capture.calls import config_of
 from estuary_proto.capture.halves import Player, halves
-from estuary_proto.errors import LocalProtocolError
+from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.states import Role
 from estuary_proto.websocket import WebSocketLink
 
@@ -43,7 +43,13 @@ _GONE = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError
 def _lines(capture: str | os.PathLike[str] | Iterable[str]) -> list[str]:
     """The lines of a capture, by its path or as they are."""
     if isinstance(capture, (str, os.PathLike)):
-        return Path(capture).read_text(encoding="utf-8").splitlines(keepends=True)
+        try:
+            with Path(capture).open(encoding="utf-8") as file:
+                # Not splitlines(): a capture that was edited may hold U+2028.
+                return list(file)
+        except UnicodeDecodeError:
+            problem = f"{capture}: not a capture (not UTF-8)"
+            raise EstuaryError(problem, ErrorCode.PROTOCOL_ERROR) from None
     return list(capture)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from estuary_proto.capture import replay
 from estuary_proto.capture.frames import content_of, kind_of, payload_of
@@ -15,6 +15,10 @@ from estuary_proto.models.conversation import ResponseChunk
 from estuary_proto.models.session import SessionInfo
 from estuary_proto.states import Role
 from tests.proto.test_capture import KEY, Taped, chat
+
+if TYPE_CHECKING:
+    import pytest
+
 
 C, S = Role.CLIENT, Role.SERVER
 
@@ -167,6 +171,26 @@ def test_live_sound_and_heartbeats_are_not_awaited() -> None:
     player = Player(half((0, C, sound), (0, C, "3"), (0, C, b"x"), (0, S, "2")), S)
     player.start(now=0.0)
     assert frames(player) == ["2"]
+
+
+def test_an_hour_of_sound_costs_an_hours_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not awaited is not looked at again for each frame that follows."""
+    asked: list[Any] = []
+
+    def counting(frame: str | bytes) -> str:
+        asked.append(frame)
+        return kind_of(frame)
+
+    monkeypatch.setattr("estuary_proto.capture.halves.kind_of", counting)
+    sound = '42/sdk,["stream_audio",{"audio":"AAAA"}]'
+    player = Player(half((0, S, "2"), (1, C, text("late"))), S)
+    player.start(now=0.0)
+    for number in range(200):
+        player.receive(sound, now=number / 1000)
+        player.receive(b"x", now=number / 1000)
+    assert len(asked) < 5 * 400
+    player.receive(text("late"), now=1.0)
+    assert player.unlike == []
 
 
 def test_it_ends_as_it_ended() -> None:

@@ -9,7 +9,7 @@ import click
 
 from ..options import EPILOG
 
-_FILE: Final = click.Path(path_type=Path)
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _SPEEDS: Final = {"1": 1.0, "10": 10.0, "max": 0.0}
 
 
