@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["header", "input", "pull", "rest"]
 
+_LONGEST: Final = 500
 _CUT: Final = "; the capture was cut off here: without this line it can be read"
 
 _NAMED_BY: Final[dict[Kind, str]] = {"input": "in", "rest": "rest", "pull": "pull"}
@@ -23,6 +24,8 @@ _NAMED_BY: Final[dict[Kind, str]] = {"input": "in", "rest": "rest", "pull": "pul
 
 def bad_line(number: int, problem: str) -> EstuaryError:
     """The error for a line that is no part of a capture."""
+    if len(problem) > _LONGEST:  # A line may be of any length, and so may what is wrong in it.
+        problem = f"{problem[:_LONGEST]}…"
     text = f"line {number} of the capture: {problem}"
     return EstuaryError(text, ErrorCode.PROTOCOL_ERROR, {"line": number})
 

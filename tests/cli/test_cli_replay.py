@@ -149,6 +149,11 @@ def test_there_and_back_by_har(ended: Ended, bug: Path, tmp_path: Path) -> None:
     status, out, _ = ended("capture", "import", str(har), "-o", str(back))
     assert status == 0
     assert "3 of 3 frames of that client are as ours\n" in out
+    before = har.read_bytes(), bug.read_bytes()
+    for command, file in (("export", bug), ("import", har)):
+        status, _, err = ended("capture", command, str(file))
+        assert (status, "is there already: give -o" in err) == (2, True)
+    assert (har.read_bytes(), bug.read_bytes()) == before
     assert ended("replay", "--check", str(back))[0] == 0
 
 

@@ -365,6 +365,12 @@ def test_a_capture_that_was_cut_off_says_so() -> None:
         assert ("was cut off here" in caught.value.message) is cut
 
 
+def test_what_is_told_of_a_line_is_shorter_than_the_line() -> None:
+    with pytest.raises(EstuaryError, match="there is no input 'xxx.*…$") as caught:
+        replay([GOOD, json.dumps({"in": "x" * 100_000})])
+    assert len(caught.value.message) < 600
+
+
 def test_an_editor_may_have_put_a_bom_before_it() -> None:
     lines = [f"\ufeff{GOOD}\n", '{"t":0,"in":"connect"}\n']
     assert [entry.kind for entry in read(lines)] == ["header", "input"]
