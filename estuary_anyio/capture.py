@@ -191,6 +191,7 @@ class _LineFile(Spool):
             if file is None:
                 return
             try:
+                _unlock(file)
                 file.close()
             except OSError as error:
                 self.over = self._cut = True
@@ -211,15 +212,21 @@ def _taken(path: Path) -> FileIO:
 
 
 def _lock(file: FileIO, path: Path) -> None:
-    if sys.platform == "win32":  # pragma: no cover - Two captures there spoil each other.
-        return
-    try:
-        # It ends with the file, or with the process.
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OSError(EBUSY, "another capture is being written there", str(path)) from None
-    except OSError:
-        pass  # Some file systems know no locks.
+    if sys.platform != "win32":  # Two captures there spoil each other.
+        try:
+            # It ends with the process at the latest.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # Some file systems know no locks.
+            if isinstance(error, BlockingIOError):
+                problem = "another capture is being written there"
+                raise OSError(EBUSY, problem, str(path)) from None
+
+
+def _unlock(file: FileIO) -> None:
+    """To close the file is not enough while a child process has it too."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class _Flusher:

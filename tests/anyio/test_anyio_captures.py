@@ -174,10 +174,13 @@ async def test_two_captures_do_not_share_a_file(tmp_path: Path) -> None:
     first.core.connect(now=0.0)
     with pytest.raises(OSError, match="another capture is being written there"):
         offline(path)
+    file: Any = first._file
+    of_a_child = os.dup(file._file.fileno())
     first.close()
     lines = path.read_text(encoding="utf-8").splitlines()
     assert replay(lines).lines == len(lines) - 1 > 0
     offline(path).close()
+    os.close(of_a_child)
     assert len(path.read_text(encoding="utf-8").splitlines()) == 1
     offline(os.devnull).close()
 

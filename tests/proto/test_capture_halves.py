@@ -189,6 +189,7 @@ def test_an_hour_of_sound_costs_an_hours_worth(monkeypatch: pytest.MonkeyPatch) 
         player.receive(sound, now=number / 1000)
         player.receive(b"x", now=number / 1000)
     assert len(asked) < 5 * 400
+    player.receive('42/sdk,["stop"]', now=1.0)
     player.receive(text("late"), now=1.0)
     assert player.unlike == []
 

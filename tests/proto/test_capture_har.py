@@ -205,6 +205,7 @@ GOOD = har(UP)
         ({"log": {"entries": [5, {}, {"request": {"url": "http://h/"}}]}}, "no WebSocket in it"),
         (har([("<", "4hello")]), "no WebSocket in it"),
         (har([(">", "3")]), "no WebSocket in it"),
+        (har([("<", "4hello"), ("<", GREETING)]), "no WebSocket in it"),
         (har([("<", GREETING)], url="ftp://h/"), "has the scheme 'ftp'"),
         (har([("<", GREETING)], url="ws://h:99999/"), "a WebSocket's URL"),
         (har([("<", GREETING)], url="ws:///x"), "server_url"),
