@@ -162,6 +162,8 @@ class _Retelling:
             for message in socket.messages:
                 now = max(now, message.at - self._zero)
                 self._keep_time(now)
+                if isinstance(message.data, str):
+                    self._mask.frame(message.data)  # To know its secrets.
                 if message.kind == "receive":
                     self._hear(message.data, now)
                 else:

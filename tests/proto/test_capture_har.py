@@ -268,6 +268,17 @@ def test_what_both_said_is_not_held_against_what_one_said_alone() -> None:
     assert (found.sent, found.unlike) == (3, [(broken, "")])
 
 
+def test_secrets_of_any_frame_are_out_of_those_that_are_told() -> None:
+    secret = "lk_token_of_a_room_0123456789"
+    told = f'42/sdk,["odd",{{"leaks":"{secret}"}},1]'
+    room = f'42/sdk,["livekit_token",{{"token":"{secret}","url":"wss://l","room":"r"}}]'
+    found = from_har(har([*UP, ("<", room), (">", told + "x")]))
+    assert [theirs for theirs, _ in found.unlike] == [
+        '42/sdk,["odd",{"leaks":"«given_token»"},1]x'
+    ]
+    assert secret not in "".join(found.lines)
+
+
 def test_creators_may_be_anybody() -> None:
     for creator in (None, 5, {}, {"name": 5}):
         told = copy.deepcopy(GOOD)
