@@ -20,6 +20,7 @@ from estuary_proto.authority import authority
 from estuary_proto.capture import read
 from estuary_proto.capture.calls import config_of
 from estuary_proto.capture.halves import Player, halves
+from estuary_proto.capture.mask import Mask
 from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.states import Role
 from estuary_proto.websocket import WebSocketLink
@@ -120,6 +121,7 @@ class ReplayServer:
         self._port = port
         self._next = 0
         self._players: list[Player] = []
+        self._mask = Mask()
         self._playing = 0
         self._moved = anyio.Event()
         self._tasks: TaskGroup | None = None
@@ -185,7 +187,7 @@ class ReplayServer:
             async with stream:
                 half = self._take()
                 if half is not None and half.opened:
-                    player = Player(half, Role.SERVER, speed=self._speed)
+                    player = Player(half, Role.SERVER, speed=self._speed, mask=self._mask)
                     self._players.append(player)
                     path = self._header.data.get("path")
                     target = path if isinstance(path, str) else "/socket.io/"

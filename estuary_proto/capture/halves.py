@@ -121,8 +121,10 @@ class Player:
     """Plays the side `role` of `half`; a core for a `WebSocketLink`.
 
     `speed` is a factor, 0 as fast as it goes. `secrets` are put in the places of their
-    placeholders, by the names in them (`{"api_key": "est_…"}`). What the peer of a server says is
-    compared with the capture; of a client's peer, only that it says something of the kind.
+    placeholders, by the names in them (`{"api_key": "est_…"}`); those of the peer get theirs from
+    `mask`, which the players of one capture share, so that they are numbered as there. What the
+    peer of a server says is compared with the capture; of a client's peer, only that it says
+    something of the kind.
     `wants_cut` turns true when the connection is to end without a word.
     """
 
@@ -133,6 +135,7 @@ class Player:
         *,
         speed: float = 1.0,
         secrets: Mapping[str, str] | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self.unlike: list[Unlike] = []
         self.heard: list[str | bytes] = []
@@ -142,7 +145,9 @@ class Player:
         self._role = role
         self._speed = speed
         self._secrets = dict(secrets or {})
+        self._mask = Mask() if mask is None else mask
         self._rest = deque(half.acts)
+        # When, what sort, and what: secrets replaced.
         self._early: list[tuple[float, str, str | bytes]] = []
         self._out: deque[str | bytes | HangUp] = deque()
         # A moment of the capture, and when it was played.
@@ -187,7 +192,8 @@ class Player:
         self.heard.append(frame)
         sort = _sort_of(frame)
         if sort not in _NOT_AWAITED[self._role.other]:
-            self._early.append((now, sort, frame))
+            shown = self._mask.frame(frame) if isinstance(frame, str) else frame
+            self._early.append((now, sort, shown))
         self._play(now)
 
     def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:

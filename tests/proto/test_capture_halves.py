@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from estuary_proto.capture import replay
 from estuary_proto.capture.frames import content_of, kind_of, payload_of
 from estuary_proto.capture.halves import PATIENCE, Act, Half, Player, halves
+from estuary_proto.capture.mask import Mask
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import HangUp
 from estuary_proto.intents import SendText
@@ -155,6 +156,27 @@ def test_a_secret_of_the_live_client_is_neither_told_nor_a_difference() -> None:
     player.start(now=0.0)
     player.receive("40/sdk," + json.dumps({"player_id": "p", "api_key": KEY}), now=0.1)
     assert player.unlike == []
+
+
+def test_a_secret_that_is_said_aloud_is_neither_told_nor_a_difference() -> None:
+    said = '40/sdk,{"api_key":"«api_key»"}'
+    player = Player(half((0, C, said), (1, C, text("«api_key»")), (2, C, text("x"))), S)
+    player.start(now=0.0)
+    player.receive("40/sdk," + json.dumps({"api_key": KEY}), now=0.1)
+    player.receive(text(KEY), now=0.2)
+    player.receive(text(f"not x but {KEY}"), now=0.3)
+    (unlike,) = player.unlike
+    assert payload_of(unlike.actual) == ["text", {"text": "not x but «api_key»"}]
+
+
+def test_tokens_of_all_connections_are_numbered_as_in_the_capture() -> None:
+    mask = Mask()
+    for name, token in (("«client_token»", "ect_first_one"), ("«client_token:2»", "ect_second")):
+        said = f'40/sdk,{{"client_token":"{name}"}}'
+        player = Player(half((0, C, said)), S, mask=mask)
+        player.start(now=0.0)
+        player.receive(f'40/sdk,{{"client_token":"{token}"}}', now=0.1)
+        assert player.unlike == []
 
 
 def test_acks_have_the_numbers_of_the_live_client() -> None:

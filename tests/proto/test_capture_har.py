@@ -273,9 +273,7 @@ def test_secrets_of_any_frame_are_out_of_those_that_are_told() -> None:
     told = f'42/sdk,["odd",{{"leaks":"{secret}"}},1]'
     room = f'42/sdk,["livekit_token",{{"token":"{secret}","url":"wss://l","room":"r"}}]'
     found = from_har(har([*UP, ("<", room), (">", told + "x")]))
-    assert [theirs for theirs, _ in found.unlike] == [
-        '42/sdk,["odd",{"leaks":"«given_token»"},1]x'
-    ]
+    assert [theirs for theirs, _ in found.unlike] == ['42/sdk,["odd",{"leaks":"«given_token»"},1]x']
     assert secret not in "".join(found.lines)
 
 
