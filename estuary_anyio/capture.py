@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from errno import EBUSY
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from stat import S_ISREG
 from threading import Lock, RLock, Thread
 from time import sleep
 from typing import TYPE_CHECKING, Final
@@ -16,6 +19,9 @@ from estuary_proto.capture import Recorder, Spool
 from estuary_proto.capture.spool import Told
 
 from .backends import current_backend
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -117,7 +123,7 @@ class _LineFile(Spool):
         self.guard, self._writing = RLock(), RLock()
         self._path = path
         self._cut = False
-        self._file: FileIO | None = path.open("wb", buffering=0)
+        self._file: FileIO | None = _taken(path)
         self.idle = True
 
     def begun(self) -> None:
@@ -185,10 +191,42 @@ class _LineFile(Spool):
             if file is None:
                 return
             try:
+                _unlock(file)
                 file.close()
             except OSError as error:
                 self.over = self._cut = True
                 logger.error("! the capture %s is cut: %s", self._path, error.strerror or error)
+
+
+def _taken(path: Path) -> FileIO:
+    """The file, empty, for one capture alone: the lines of two would be neither's."""
+    file = path.open("ab", buffering=0)
+    try:
+        if S_ISREG(os.fstat(file.fileno()).st_mode):
+            _lock(file, path)
+            file.truncate(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    if sys.platform != "win32":  # Two captures there spoil each other.
+        try:
+            # It ends with the process at the latest.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # Some file systems know no locks.
+            if isinstance(error, BlockingIOError):
+                problem = "another capture is being written there"
+                raise OSError(EBUSY, problem, str(path)) from None
+
+
+def _unlock(file: FileIO) -> None:
+    """To close the file is not enough while a child process has it too."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class _Flusher:

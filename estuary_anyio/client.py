@@ -93,8 +93,9 @@ class EstuaryClient(Talking, Listening, Speaking, Seeing, Directing, Rest, Watch
     `path` is the Socket.IO endpoint, `http_client` makes the REST calls and stays the caller's.
     `capture` is a file, or a function for its lines, that everything of the core and every REST
     call is written to, without secrets (`estuary_proto.capture`), and without `capture_audio` with
-    length and hash in place of every sound. Opening the file raises OSError; trouble later on is
-    logged once and leaves the conversation alone.
+    length and hash in place of every sound. Opening the file raises OSError, also where another
+    capture is being written to it; trouble later on is logged once and leaves the conversation
+    alone.
     """
 
     def __init__(

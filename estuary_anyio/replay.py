@@ -20,7 +20,8 @@ from estuary_proto.authority import authority
 from estuary_proto.capture import read
 from estuary_proto.capture.calls import config_of
 from estuary_proto.capture.halves import Player, halves
-from estuary_proto.errors import LocalProtocolError
+from estuary_proto.capture.mask import Mask
+from estuary_proto.errors import ErrorCode, EstuaryError, LocalProtocolError
 from estuary_proto.states import Role
 from estuary_proto.websocket import WebSocketLink
 
@@ -43,7 +44,13 @@ _GONE = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError
 def _lines(capture: str | os.PathLike[str] | Iterable[str]) -> list[str]:
     """The lines of a capture, by its path or as they are."""
     if isinstance(capture, (str, os.PathLike)):
-        return Path(capture).read_text(encoding="utf-8").splitlines(keepends=True)
+        try:
+            with Path(capture).open(encoding="utf-8") as file:
+                # Not splitlines(): a capture that was edited may hold U+2028.
+                return list(file)
+        except UnicodeDecodeError:
+            problem = f"{capture}: not a capture (not UTF-8)"
+            raise EstuaryError(problem, ErrorCode.PROTOCOL_ERROR) from None
     return list(capture)
 
 
@@ -114,6 +121,7 @@ class ReplayServer:
         self._port = port
         self._next = 0
         self._players: list[Player] = []
+        self._mask = Mask()
         self._playing = 0
         self._moved = anyio.Event()
         self._tasks: TaskGroup | None = None
@@ -179,7 +187,7 @@ class ReplayServer:
             async with stream:
                 half = self._take()
                 if half is not None and half.opened:
-                    player = Player(half, Role.SERVER, speed=self._speed)
+                    player = Player(half, Role.SERVER, speed=self._speed, mask=self._mask)
                     self._players.append(player)
                     path = self._header.data.get("path")
                     target = path if isinstance(path, str) else "/socket.io/"

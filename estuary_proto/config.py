@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote, urlsplit
@@ -80,7 +79,7 @@ def _check_number(name: str, value: object, low: float, high: float, whole: bool
     if isinstance(value, bool) or not isinstance(value, kinds):
         kind = "a whole number" if whole else "a number"
         raise invalid(name, f"{value!r} is not {kind}", f"give one from {low:g} to {high:g}")
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:
         raise invalid(name, f"{value!r} is out of range", f"give one from {low:g} to {high:g}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 def run(args: Sequence[str] | None) -> int:
     """Run the command line; returns the exit status. Raises Stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A character may say what this terminal cannot write.
+            stream.reconfigure(errors="replace")
     try:
         status = estuary.main(args, prog_name="estuary", standalone_mode=False)
     except click.UsageError as error:

@@ -33,11 +33,14 @@ def import_har(har: Path, out: Path, *, audio: bool) -> int:
     """Write the session of a HAR as a capture."""
     text = "".join(lines_of(har))
     try:
-        found = from_har(json.loads(text), audio=audio)
-    except (ValueError, RecursionError):
-        raise Stop(f"{har}: not JSON", Exit.USAGE) from None
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Stop(f"{har}: not JSON ({error})", Exit.USAGE) from None
+    try:
+        found = from_har(told, audio=audio)
     except EstuaryError as error:
         raise Stop(f"{har}: {one_line(error.message)}", Exit.USAGE) from None
+    _keep(har, out)
     _write(out, "".join(found.lines))
     agree = found.sent - len(found.unlike)
     print(f"{out}: {found.sockets} connection(s), {len(found.lines)} lines")
@@ -53,6 +56,7 @@ def export_har(capture: Path, out: Path) -> int:
         har = to_har(lines_of(capture))
     except EstuaryError as error:
         raise Stop(f"{capture}: {one_line(error.message)}", Exit.USAGE) from None
+    _keep(capture, out)
     _write(out, json.dumps(har, ensure_ascii=False, indent=1) + "\n")
     entries = har["log"]["entries"]
     sockets = sum("_webSocketMessages" in entry for entry in entries)
@@ -72,9 +76,11 @@ def write_test(capture: Path, at: str, expected: str, out: Path | None) -> int:
     try:
         kept = corrected(lines, line, wanted)
     except EstuaryError as error:
-        raise Stop(one_line(error.message), Exit.USAGE) from None
+        raise Stop(f"{capture}: {one_line(error.message)}", Exit.USAGE) from None
     name = re.sub(r"\W+", "_", capture.stem).strip("_").lower() or "bug"
     out = out or capture.with_name(f"test_{name}.py")
+    if out.suffix != ".py":
+        raise Stop(f"-o {out}: a test is a file of Python, its name ends with .py", Exit.USAGE)
     beside = out.with_suffix(".jsonl")
     if beside.resolve() == capture.resolve():
         raise Stop(f"-o {out}: its capture would take the place of {capture}", Exit.USAGE)
@@ -90,7 +96,7 @@ def write_test(capture: Path, at: str, expected: str, out: Path | None) -> int:
 
 
 def _line(lines: list[str], at: str) -> int:
-    if at.isdecimal():
+    if at.isdecimal() and len(at) < 20:
         return int(at)
     found = [number for number, line in enumerate(lines, 1) if at in line]
     if not found:
@@ -98,8 +104,14 @@ def _line(lines: list[str], at: str) -> int:
     return found[-1]
 
 
+def _keep(source: Path, out: Path) -> None:
+    if out.resolve() == source.resolve():
+        raise Stop(f"-o {out}: it would take the place of what is read", Exit.USAGE)
+
+
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        # Half of a surrogate pair becomes what JSON writes for it.
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise Stop(f"{path}: {error.strerror or error}", Exit.USAGE) from None

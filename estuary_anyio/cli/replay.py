@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from estuary_proto.capture import Replay
+from estuary_proto.capture.calls import config_of
 from estuary_proto.capture.forms import form
 from estuary_proto.capture.mask import Mask
 from estuary_proto.errors import EstuaryError
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 LONGEST_PAUSE: Final = 3600.0
 """Seconds that are waited for a line at most."""
 
+UNHEARD: Final = 0.1
+"""Seconds in which nobody looks for Ctrl-C."""
+
 
 @dataclass(frozen=True)
 class Telling:
@@ -58,10 +64,11 @@ def tell(path: Path, how: Telling) -> int:
 def lines_of(path: Path) -> Iterator[str]:
     """The lines of a file. Raises Stop when it cannot be read."""
     try:
-        with path.open(encoding="utf-8") as file:
+        # With a BOM too, as HAR 1.2 asks for.
+        with path.open(encoding="utf-8-sig") as file:
             yield from file
     except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it is not text"
+        problem = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise Stop(f"{path}: {problem}", Exit.USAGE) from None
 
 
@@ -74,6 +81,7 @@ class _Told:
         self._flow: Flow | None = None
         self._mask = Mask()
         self._at = 0.0
+        self._awake = monotonic()
 
     async def run(self, tasks: TaskGroup, scope: anyio.CancelScope) -> int:
         """All of it."""
@@ -86,8 +94,8 @@ class _Told:
 
     async def _tell(self) -> int:
         replay = Replay(lines_of(self._path))
-        config = replay.header.data.get("config", {})
-        self._label = f"{config.get('character_id', 'character')} > "
+        config = config_of(replay.header)
+        self._label = f"{config.character_id} > "
         for step in replay:
             await self._until(step.entry.at)
             if not self._how.check:
@@ -107,6 +115,9 @@ class _Told:
             pause = (at - self._at) / self._how.speed
             if 0 < pause:
                 await anyio.sleep(min(pause, LONGEST_PAUSE))
+        if monotonic() - self._awake > UNHEARD:
+            await checkpoint()
+            self._awake = monotonic()
         self._at = max(self._at, at)
 
     def _step(self, step: Step) -> None:

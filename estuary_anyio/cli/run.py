@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -34,10 +33,6 @@ def run(job: Job, backend: str, on_signal: OnSignal) -> int:
     if backend == "trio":
         need("trio", "trio")
     warnings.showwarning = _show_warning
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A character may say what this terminal cannot write.
-            stream.reconfigure(errors="replace")
     try:
         return anyio.run(_guarded, job, on_signal, backend=backend)
     except BaseException as error:

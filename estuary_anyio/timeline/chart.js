@@ -113,7 +113,7 @@ function paint() {
 
 function tickStep() {
   const least = ((view.to - view.from) / (box.width - box.gutter)) * 84;
-  return [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((one) => one >= least) ?? 7200;
+  return [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((one) => one >= least) ?? Math.max(7200, least);
 }
 
 function paintAxis() {

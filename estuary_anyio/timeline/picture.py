@@ -67,7 +67,7 @@ def picture(timeline: Timeline, width: int = 1200) -> str:
             strips.append(strip)
             top += strip.height
     least = length / (width - GUTTER) * 80
-    step = next((one for one in _STEPS if one >= least), _STEPS[-1])
+    step = next((one for one in _STEPS if one >= least), least)
     moments = [number * step for number in range(int(length / step) + 1)]
     ticks = [
         (clock(at).removesuffix(".0"), round(GUTTER + at * scale, 1))

@@ -29,12 +29,15 @@ class Clock:
         self.base: float = 0.0
 
     def now(self, entry: Entry) -> float:
-        """When this line happened."""
-        if "clock" in entry.data:
-            self.base = float(entry.data["clock"])
-            # That of the first line: it is this time exactly.
-            return self.base
-        return float(entry.data.get("now", self.base + entry.at))
+        """When this line happened. Raises EstuaryError for what is no time."""
+        try:
+            if "clock" in entry.data:
+                self.base = float(entry.data["clock"])
+                # That of the first line: it is this time exactly.
+                return self.base
+            return float(entry.data.get("now", self.base + entry.at))
+        except (TypeError, ValueError, OverflowError):
+            raise bad_line(entry.line, "its clock or now is not a number") from None
 
 
 # --- the header --------------------------------------------------------------------------------
@@ -105,7 +108,7 @@ def call_of(
     try:
         now = clock.now(entry) if entry.kind == "input" else 0.0
         return verb(recorder, entry.data if audio else silent(entry.data), now)
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise bad_line(entry.line, f"{entry.name} cannot be read: {error!r}") from None
 
 

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 Kind = Literal["header", "input", "pull", "rest"]
 
+_LONGEST: Final = 500
+_CUT: Final = "; the capture was cut off here: without this line it can be read"
+
 _NAMED_BY: Final[dict[Kind, str]] = {"input": "in", "rest": "rest", "pull": "pull"}
 
 
 def bad_line(number: int, problem: str) -> EstuaryError:
     """The error for a line that is no part of a capture."""
+    if len(problem) > _LONGEST:  # A line may be of any length, and so may what is wrong in it.
+        problem = f"{problem[:_LONGEST]}…"
     text = f"line {number} of the capture: {problem}"
     return EstuaryError(text, ErrorCode.PROTOCOL_ERROR, {"line": number})
 
@@ -63,23 +68,25 @@ class Entry:
 
 
 def read(lines: Iterable[str]) -> Iterator[Entry]:
-    """The entries of a capture, the header first. Blank lines are passed over.
+    """The entries of a capture, the header first. Blank lines are passed over, and a BOM.
 
     Raises EstuaryError, naming the line, for what is not a capture, and for one of a newer format
     than this library knows; older ones are read.
     """
-    begun = False
+    begun = breaks = False
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        text = line.removeprefix("\ufeff") if number == 1 else line
+        if not text.strip():
             continue
         try:
-            data = json.loads(line)
+            data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise bad_line(number, f"not JSON ({error})") from None
+            cut = _CUT if breaks and not line.endswith("\n") else ""
+            raise bad_line(number, f"not JSON ({error}){cut}") from None
         if not isinstance(data, dict):
             raise bad_line(number, "not an object")
         yield _entry(number, data) if begun else _header(number, data)
-        begun = True
+        begun, breaks = True, line.endswith("\n")
     if not begun:
         raise bad_line(1, "there is none; a capture begins with a header")
 

@@ -31,9 +31,9 @@ PATIENCE: Final = 10.0
 _NORMAL, _NO_CODE = 1000, 1005
 _NOT_AWAITED: Final = {
     # Live sound is cut into frames anew, and a heartbeat has a pace of its own.
-    Role.CLIENT: frozenset({"3", "42stream_audio"}),
+    Role.CLIENT: frozenset({"3", "bytes", "42stream_audio"}),
     # A server may answer in other words; the end of its answer is awaited.
-    Role.SERVER: frozenset({"2", "42bot_response", "42bot_voice", "42stt_response"}),
+    Role.SERVER: frozenset({"2", "bytes", "42bot_response", "42bot_voice", "42stt_response"}),
 }
 
 
@@ -121,8 +121,10 @@ class Player:
     """Plays the side `role` of `half`; a core for a `WebSocketLink`.
 
     `speed` is a factor, 0 as fast as it goes. `secrets` are put in the places of their
-    placeholders, by the names in them (`{"api_key": "est_…"}`). What the peer of a server says is
-    compared with the capture; of a client's peer, only that it says something of the kind.
+    placeholders, by the names in them (`{"api_key": "est_…"}`); those of the peer get theirs from
+    `mask`, which the players of one capture share, so that they are numbered as there. What the
+    peer of a server says is compared with the capture; of a client's peer, only that it says
+    something of the kind.
     `wants_cut` turns true when the connection is to end without a word.
     """
 
@@ -133,6 +135,7 @@ class Player:
         *,
         speed: float = 1.0,
         secrets: Mapping[str, str] | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self.unlike: list[Unlike] = []
         self.heard: list[str | bytes] = []
@@ -142,8 +145,10 @@ class Player:
         self._role = role
         self._speed = speed
         self._secrets = dict(secrets or {})
+        self._mask = Mask() if mask is None else mask
         self._rest = deque(half.acts)
-        self._early: list[tuple[float, str | bytes]] = []
+        # When, what sort, and what: secrets replaced.
+        self._early: list[tuple[float, str, str | bytes]] = []
         self._out: deque[str | bytes | HangUp] = deque()
         # A moment of the capture, and when it was played.
         self._at = 0.0
@@ -185,7 +190,10 @@ class Player:
     def receive(self, frame: str | bytes, *, now: float) -> None:
         """The peer has said something."""
         self.heard.append(frame)
-        self._early.append((now, frame))
+        sort = _sort_of(frame)
+        if sort not in _NOT_AWAITED[self._role.other]:
+            shown = self._mask.frame(frame) if isinstance(frame, str) else frame
+            self._early.append((now, sort, shown))
         self._play(now)
 
     def receive_eof(self, *, now: float, code: int | None = None, reason: str = "") -> None:
@@ -268,13 +276,13 @@ class Player:
         self._rest.clear()
 
     def _is_awaited(self, act: Act) -> bool:
-        return _sort_of(act.frame) not in _NOT_AWAITED[act.by] and not isinstance(act.frame, bytes)
+        return _sort_of(act.frame) not in _NOT_AWAITED[act.by]
 
     def _take(self, act: Act, *, patient: bool = False) -> float | None:
         """When the peer has said this; None while there is still hope."""
         sort = _sort_of(act.frame)
-        for index, (moment, frame) in enumerate(self._early):
-            if _sort_of(frame) == sort:
+        for index, (moment, kind, frame) in enumerate(self._early):
+            if kind == sort:
                 del self._early[index]
                 self._learn(act.frame, frame)
                 return moment

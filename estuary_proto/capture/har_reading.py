@@ -2,7 +2,9 @@
 
 WebSocket frames stand under `_webSocketMessages` of an entry, a convention of Chromium's that
 Playwright and mitmproxy follow: `{"type": "send" | "receive", "time", "opcode", "data"}`, binary
-data in base64. Times are seconds since 1970, with Playwright milliseconds.
+data in base64. Times are seconds since 1970, with Playwright milliseconds. What went wrong with a
+socket is an "error" among its messages, with opcode -1; close frames, pings and pongs may be told
+too, by their opcodes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from ..models.pcm import decode_pcm
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_GREETING: Final = "0{"
 _BINARY: Final = 2
+_CONTROL: Final = 8
+"""Opcodes from here on are no messages (RFC 6455, 5.5)."""
 _MILLISECONDS: Final = 1e11
 """Seconds since 1970 are less than this for three thousand years."""
 _MOST: Final = 1e14
@@ -67,11 +72,14 @@ def _socket(entry: Any) -> Socket | None:
     url = request.get("url") if isinstance(request, dict) else None
     if not isinstance(url, str) or not isinstance(told, list):
         return None
-    messages = [_message(one, number) for number, one in enumerate(told, 1)]
+    if not any(_greets(one) for one in told):
+        # It is somebody else's, whatever is in it.
+        return None
+    messages = [_message(one, number) for number, one in enumerate(told, 1) if _is_data(one)]
     # The sort is stable, so that messages of one moment stay in their order.
     messages.sort(key=lambda message: message.at)
     heard = next((one.data for one in messages if one.kind == "receive"), None)
-    if not isinstance(heard, str) or not heard.startswith("0{"):
+    if not isinstance(heard, str) or not heard.startswith(_GREETING):
         return None
     scheme = url.partition(":")[0].lower()
     if scheme not in SCHEMES:
@@ -82,6 +90,21 @@ def _socket(entry: Any) -> Socket | None:
         raise bad_har(f"a WebSocket's URL: {error}") from None
     secure = "https" if SCHEMES[scheme] else "http"
     return Socket(secure + url[len(scheme) :], tuple(messages))
+
+
+def _greets(told: Any) -> bool:
+    if not isinstance(told, dict) or told.get("type") != "receive":
+        return False
+    return isinstance(data := told.get("data"), str) and data.startswith(_GREETING)
+
+
+def _is_data(told: Any) -> bool:
+    """Whether it is to be a message, odd as it may be."""
+    if not isinstance(told, dict):
+        return True
+    opcode = told.get("opcode")
+    control = isinstance(opcode, int) and opcode >= _CONTROL
+    return not control and told.get("type") != "error"
 
 
 def _message(told: Any, number: int) -> Message:

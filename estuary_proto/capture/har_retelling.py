@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 ACK_WITHIN: Final = 10.0
 """Seconds that an answer may take where the other client wanted one."""
 
-_CONNECT: Final = "40/sdk,"
+_NAMESPACE: Final = "40/sdk"
+_CONNECT: Final = f"{_NAMESPACE},"
 _ACKS: Final = ("43", "46")
 _LEAVING: Final = ("41/sdk,", "41", "1")
 
@@ -56,6 +58,8 @@ def from_har(har: Any, *, audio: bool = True) -> Imported:
     sockets = sockets_in(har)
     if not sockets:
         raise bad_har("no WebSocket in it begins with the greeting of Engine.IO 4")
+    # A page may have other sockets of Socket.IO.
+    sockets = [socket for socket in sockets if _enters(socket)] or sockets
     creator = har["log"].get("creator")
     name = creator.get("name") if isinstance(creator, dict) else None
     auths = [_auth(socket) for socket in sockets]
@@ -66,6 +70,16 @@ def from_har(har: Any, *, audio: bool = True) -> Imported:
 
 def _who(auth: dict[str, Any]) -> tuple[Any, Any]:
     return auth.get("character_id"), auth.get("player_id")
+
+
+def _enters(socket: Socket) -> bool:
+    """Whether the client wanted to talk to a character there."""
+    return any(
+        message.kind == "send"
+        and isinstance(message.data, str)
+        and message.data.startswith(_NAMESPACE)
+        for message in socket.messages
+    )
 
 
 def _auth(socket: Socket) -> dict[str, Any]:
@@ -148,6 +162,8 @@ class _Retelling:
             for message in socket.messages:
                 now = max(now, message.at - self._zero)
                 self._keep_time(now)
+                if isinstance(message.data, str):
+                    self._mask.frame(message.data)  # To know its secrets.
                 if message.kind == "receive":
                     self._hear(message.data, now)
                 else:
@@ -242,18 +258,24 @@ class _Retelling:
 
     def _compare(self) -> None:
         """Which frames of theirs are not as ours: the same ones, in whatever order."""
-        ours = [content_of(frame) for frame in self._said]
-        for frame in self._theirs:
-            plain = content_of(frame)
-            if plain in ours:
-                del self._said[ours.index(plain)]
-                ours.remove(plain)
-                continue
-            head = kind_of(frame)
-            like = next((one for one in self._said if kind_of(one) == head), "")
-            if like:
-                del ours[self._said.index(like)]
-                self._said.remove(like)
-            self._unlike.append((self._mask.frame(frame), self._mask.frame(like)))
+        same = Counter(content_of(frame) for frame in self._said)
+        missed = [frame for frame in self._theirs if not _taken(same, content_of(frame))]
+        # What is left of ours stands beside the first of theirs that is of its kind.
+        like: defaultdict[str, deque[str]] = defaultdict(deque)
+        for frame in reversed(self._said):
+            if _taken(same, content_of(frame)):
+                like[kind_of(frame)].appendleft(frame)
+        for frame in missed:
+            kin = like[kind_of(frame)]
+            ours = kin.popleft() if kin else ""
+            self._unlike.append((self._mask.frame(frame), self._mask.frame(ours)))
         self._theirs.clear()
         self._said.clear()
+
+
+def _taken(rest: Counter[Any], content: Any) -> bool:
+    """Take one of these, if there is any left."""
+    if rest[content] <= 0:
+        return False
+    rest[content] -= 1
+    return True

@@ -47,7 +47,7 @@ class _Writing:
     def __init__(self, header: dict[str, Any]) -> None:
         self.entries: list[dict[str, Any]] = []
         self._sockets: dict[Any, tuple[float, dict[str, Any]]] = {}
-        self._calls: dict[Any, tuple[float, dict[str, Any]]] = {}
+        self._calls: dict[str, tuple[float, dict[str, Any]]] = {}
         self._started = _moment(header.get("started"))
         config = header.get("config")
         url = str(config.get("server_url", "")) if isinstance(config, dict) else ""
@@ -97,7 +97,7 @@ class _Writing:
         )
 
     def _rest(self, entry: Entry, at: float) -> None:
-        data, call = entry.data, entry.data.get("call")
+        data, call = entry.data, str(entry.data.get("call"))
         if entry.name == "sent":
             url = self._origin + str(data.get("target", "/"))
             made = self._entry(at, str(data.get("method", "GET")), url)

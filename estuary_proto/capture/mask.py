@@ -96,14 +96,14 @@ class Mask:
 
     def _seek(self, value: str, placeholder: str) -> None:
         """From now on look for this secret in every text, in all its spellings."""
-        forms = _spellings(value)
-        for form in forms:
+        probes = set(self.probes)
+        for form in _spellings(value):
             self._inner[form] = placeholder
+            self._rare[form] = (_NO_BASE64.search(form) or form)[0]
+            probes.update(probe.encode("utf-8", "surrogatepass") for probe in _spellings(form))
         # A secret that is part of another must not spoil it.
         self._inner = dict(sorted(self._inner.items(), key=lambda pair: -len(pair[0])))
-        self._rare = {form: (_NO_BASE64.search(form) or form)[0] for form in self._inner}
-        probes = {probe for form in self._inner for probe in _spellings(form)}
-        self.probes[:] = sorted(probe.encode("utf-8", "surrogatepass") for probe in probes)
+        self.probes[:] = sorted(probes)
 
     def frame(self, text: str) -> str:
         """A frame of the wire, its secrets replaced."""

@@ -128,7 +128,7 @@ class Answering:
 
     def _turn(self, data: dict[str, Any]) -> Message:
         who = clean(data.get("agent_id"))
-        return self._message(f"{who}, turn {data.get('turn_number')}", who)
+        return self._message(clean(f"{who}, turn {data.get('turn_number')}"), who)
 
     # --- voice -----------------------------------------------------------------------------
 

@@ -167,6 +167,24 @@ def offline(target: Any) -> CaptureFile:
     return CaptureFile(config, target, seed=1, path="/")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs flock")
+async def test_two_captures_do_not_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    first = offline(path)
+    first.core.connect(now=0.0)
+    with pytest.raises(OSError, match="another capture is being written there"):
+        offline(path)
+    file: Any = first._file
+    of_a_child = os.dup(file._file.fileno())
+    first.close()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert replay(lines).lines == len(lines) - 1 > 0
+    offline(path).close()
+    os.close(of_a_child)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 1
+    offline(os.devnull).close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs named pipes of Linux")
 async def test_a_disk_that_hangs_holds_nobody_who_has_a_line(tmp_path: Path) -> None:
     from select import select
@@ -478,3 +496,15 @@ async def test_no_server_and_no_capture(tmp_path: Path, chatted: tuple[str, list
         ReplayServer(tmp_path / "nowhere")
     with pytest.raises(EstuaryError):
         ReplayServer(["{}"])
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(EstuaryError, match="binary: not a capture"):
+        ReplayServer(binary)
+
+
+async def test_line_breaks_of_others_are_none_here(
+    chatted: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "edited.jsonl"
+    path.write_text("".join(chatted[1]).replace("Ada", "A\u2028da"), encoding="utf-8")
+    assert ReplayServer(path).unlike == []

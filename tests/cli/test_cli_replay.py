@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +96,9 @@ def test_a_check_says_only_whether_it_is_equal(ended: Ended, tmp_path: Path) -> 
     ("content", "problem"),
     [
         (None, "No such file or directory"),
-        (b"\xff\xfe", "it is not text"),
+        (b"\xff\xfe", "it is not text in UTF-8"),
         (b"{}", "line 1 of the capture: not the header of a capture"),
+        (b'{"estuary_capture":2,"config":null}', "line 1 of the capture: the header lacks"),
     ],
 )
 def test_what_is_no_capture(
@@ -105,6 +108,8 @@ def test_what_is_no_capture(
     if content is not None:
         file.write_bytes(content)
     for command in (("replay",), ("capture", "export"), ("capture", "import")):
+        if b"config" in (content or b"") and command != ("replay",):
+            continue  # Nobody else needs one.
         if command[-1] == "import" and content == b"{}":
             problem = "the HAR: there are no log.entries"
         status, out, err = ended(*command, str(file))
@@ -113,7 +118,7 @@ def test_what_is_no_capture(
 
 
 def test_wrong_usage(ended: Ended, tmp_path: Path, bug: Path) -> None:
-    nowhere = str(tmp_path / "nowhere" / "x")
+    nowhere, same = str(tmp_path / "nowhere" / "x"), str(CAPTURES / "chromium.har")
     for args, problem in (
         (("replay", str(OLD), "--events", "--json"), "give one of --events, --json, --check"),
         (("chat", "--no-capture-audio"), "--no-capture-audio needs --capture"),
@@ -121,7 +126,13 @@ def test_wrong_usage(ended: Ended, tmp_path: Path, bug: Path) -> None:
         (("capture", "export", str(OLD), "-o", nowhere), "No such file"),
         (("capture", "test", str(bug), "--at", "none such", "--expect", "1"), "no line holds"),
         (("capture", "test", str(bug), "--at", "3", "--expect", "{"), "--expect: not JSON"),
-        (("capture", "test", str(bug), "--at", "1", "--expect", "1"), "of this kind (header)"),
+        (("capture", "test", str(bug), "--at", "1", "--expect", "1"), f"{bug}: line 1 of the"),
+        (("capture", "test", str(bug), "--at", "9" * 5000, "--expect", "1"), "no line holds"),
+        (("capture", "test", str(bug), "--at", "3", "--expect", "1", "-o", "t.jsonl"), "with .py"),
+        (("capture", "export", str(bug), "-o", str(bug)), "take the place of what is read"),
+        (("capture", "import", same, "-o", same), "take the place of"),
+        (("capture", "export", "."), "is a directory"),
+        (("timeline", "."), "is a directory"),
     ):
         status, _, err = ended(*args)
         assert (status, problem in err) == (2, True), err
@@ -138,7 +149,50 @@ def test_there_and_back_by_har(ended: Ended, bug: Path, tmp_path: Path) -> None:
     status, out, _ = ended("capture", "import", str(har), "-o", str(back))
     assert status == 0
     assert "3 of 3 frames of that client are as ours\n" in out
+    before = har.read_bytes(), bug.read_bytes()
+    for command, file in (("export", bug), ("import", har)):
+        status, _, err = ended("capture", command, str(file))
+        assert (status, "is there already: give -o" in err) == (2, True)
+    assert (har.read_bytes(), bug.read_bytes()) == before
     assert ended("replay", "--check", str(back))[0] == 0
+
+
+def test_half_a_pair_goes_out_as_json_writes_it(ended: Ended, bug: Path, tmp_path: Path) -> None:
+    text = bug.read_text(encoding="utf-8")
+    bug.write_text(text.replace('"frame":"2"', '"frame":"2\\ud800"').replace("Hello", "\\ud800"))
+    out = tmp_path / "bug.har"
+    assert ended("capture", "export", str(bug))[0] == 0
+    assert "\\ud800" in out.read_text(encoding="utf-8")
+    json.loads(out.read_text(encoding="utf-8"))
+
+
+def test_a_har_with_a_bom_on_a_terminal_of_ascii(
+    ended: Ended, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    environment["PYTHONIOENCODING"] = "ascii"
+    har = tmp_path / "browser.har"
+    text = (CAPTURES / "chromium.har").read_text(encoding="utf-8").replace("is Ada", "ist Ädà")
+    har.write_text(text, encoding="utf-8-sig")
+    status, out, err = ended("capture", "import", str(har))
+    assert (status, err) == (0, "")
+    assert "My name ist ?d?." in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal")
+def test_ctrl_c_ends_a_long_check(start: Callable[..., Any], bug: Path, tmp_path: Path) -> None:
+    """Of a replay that never waits for its clock."""
+    header, *rest = bug.read_text(encoding="utf-8").splitlines(keepends=True)
+    pipe = tmp_path / "endless.jsonl"
+    os.mkfifo(pipe)
+    process = start("replay", str(pipe), "--check")
+    nothing = '{"t":1.0,"pull":"event","got":null}\n'
+    with suppress(BrokenPipeError), pipe.open("w", encoding="utf-8") as writing:
+        writing.writelines([header, *rest])
+        writing.flush()
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None:
+            writing.write(nothing)
+    assert process.wait(20) == 130
 
 
 def test_a_browsers_session_comes_in(ended: Ended, tmp_path: Path) -> None:

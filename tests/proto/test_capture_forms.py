@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from estuary_proto.capture import FORMAT, Entry, Recorder, read, replay, summary
+from estuary_proto.capture import mask as mask_module
 from estuary_proto.capture.forms import dumps, error_of, form, message_of, quoted, value_of
 from estuary_proto.capture.mask import SECRET_KEYS, Mask
 from estuary_proto.config import EstuaryConfig
@@ -243,6 +244,29 @@ def test_entries_are_typed() -> None:
         _ = Entry(9, 0.0, "pull", "frame", 1, {"got": {"«bytes»": "?"}}).frame
 
 
+def test_what_a_secret_costs_does_not_grow_with_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def counting(value: str) -> set[str]:
+        asked.append(value)
+        return spelt(value)
+
+    spelt = mask_module._spellings
+    monkeypatch.setattr(mask_module, "_spellings", counting)
+    mask = Mask()
+    costs = []
+    for number in range(40):
+        before = len(asked)
+        mask.hide("idempotency_key", f"a key of call {number:02d}/")
+        costs.append(len(asked) - before)
+    assert set(costs) == {costs[0]}
+    assert mask.text("a key of call 00/ and a key of call 39/") == (
+        "«idempotency_key» and «idempotency_key:40»"
+    )
+
+
 def header_with(**changes: Any) -> str:
     lines: list[str] = []
     Recorder(CONFIG, lines.append)
@@ -279,6 +303,28 @@ def test_bad_lines_are_named(lines: list[str], number: int, words: str) -> None:
         assert f"line {number} " in caught.value.message
 
 
+def test_a_capture_that_was_cut_off_says_so() -> None:
+    whole = [f"{GOOD}\n", '{"t":0,"in":"connect"}\n']
+    for last, cut in (('{"t":0,"in":"conn', True), ('{"t":0,"in":"conn\n', False)):
+        with pytest.raises(EstuaryError, match="line 3 of the capture: not JSON") as caught:
+            list(read([*whole, last]))
+        assert ("was cut off here" in caught.value.message) is cut
+
+
+def test_what_is_told_of_a_line_is_shorter_than_the_line() -> None:
+    with pytest.raises(EstuaryError, match="there is no input 'xxx.*…$") as caught:
+        replay([GOOD, json.dumps({"in": "x" * 100_000})])
+    assert len(caught.value.message) < 600
+
+
+def test_an_editor_may_have_put_a_bom_before_it() -> None:
+    lines = [f"\ufeff{GOOD}\n", '{"t":0,"in":"connect"}\n']
+    assert [entry.kind for entry in read(lines)] == ["header", "input"]
+    assert replay([*lines, '{"t":0,"in":"disconnect"}\n']).lines == 2
+    with pytest.raises(EstuaryError, match="line 2 of the capture: not JSON"):
+        list(read([lines[0], f"\ufeff{lines[1]}"]))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -289,8 +335,9 @@ def test_bad_lines_are_named(lines: list[str], number: int, words: str) -> None:
         ('{"in":"receive","link":1,"frame":{"«bytes»":"?"}}', "cannot be read"),
         ('{"in":"submit","message":5}', "must be an object"),
         ('{"in":"fault","link":1,"error":5}', "must be an object"),
-        ('{"in":"connect","clock":[]}', "cannot be read"),
-        ('{"in":"connect","now":"x"}', "cannot be read"),
+        ('{"in":"connect","clock":[]}', "its clock or now is not a number"),
+        ('{"in":"connect","now":"x"}', "its clock or now is not a number"),
+        ('{"rest":"sent","clock":"x"}', "its clock or now is not a number"),
     ],
 )
 def test_what_cannot_be_replayed_is_named(line: str, words: str) -> None:

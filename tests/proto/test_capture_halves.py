@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from estuary_proto.capture import replay
 from estuary_proto.capture.frames import content_of, kind_of, payload_of
 from estuary_proto.capture.halves import PATIENCE, Act, Half, Player, halves
+from estuary_proto.capture.mask import Mask
 from estuary_proto.errors import EstuaryError
 from estuary_proto.events import HangUp
 from estuary_proto.intents import SendText
@@ -15,6 +16,10 @@ from estuary_proto.models.conversation import ResponseChunk
 from estuary_proto.models.session import SessionInfo
 from estuary_proto.states import Role
 from tests.proto.taped import KEY, Taped, chat
+
+if TYPE_CHECKING:
+    import pytest
+
 
 C, S = Role.CLIENT, Role.SERVER
 
@@ -153,6 +158,27 @@ def test_a_secret_of_the_live_client_is_neither_told_nor_a_difference() -> None:
     assert player.unlike == []
 
 
+def test_a_secret_that_is_said_aloud_is_neither_told_nor_a_difference() -> None:
+    said = '40/sdk,{"api_key":"«api_key»"}'
+    player = Player(half((0, C, said), (1, C, text("«api_key»")), (2, C, text("x"))), S)
+    player.start(now=0.0)
+    player.receive("40/sdk," + json.dumps({"api_key": KEY}), now=0.1)
+    player.receive(text(KEY), now=0.2)
+    player.receive(text(f"not x but {KEY}"), now=0.3)
+    (unlike,) = player.unlike
+    assert payload_of(unlike.actual) == ["text", {"text": "not x but «api_key»"}]
+
+
+def test_tokens_of_all_connections_are_numbered_as_in_the_capture() -> None:
+    mask = Mask()
+    for name, token in (("«client_token»", "ect_first_one"), ("«client_token:2»", "ect_second")):
+        said = f'40/sdk,{{"client_token":"{name}"}}'
+        player = Player(half((0, C, said)), S, mask=mask)
+        player.start(now=0.0)
+        player.receive(f'40/sdk,{{"client_token":"{token}"}}', now=0.1)
+        assert player.unlike == []
+
+
 def test_acks_have_the_numbers_of_the_live_client() -> None:
     player = Player(
         half((0, C, '42/sdk,4["a"]'), (0, S, "43/sdk,4[]"), (0, S, "43/sdk,9[]"), (0, S, b"x")), S
@@ -167,6 +193,27 @@ def test_live_sound_and_heartbeats_are_not_awaited() -> None:
     player = Player(half((0, C, sound), (0, C, "3"), (0, C, b"x"), (0, S, "2")), S)
     player.start(now=0.0)
     assert frames(player) == ["2"]
+
+
+def test_an_hour_of_sound_costs_an_hours_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not awaited is not looked at again for each frame that follows."""
+    asked: list[Any] = []
+
+    def counting(frame: str | bytes) -> str:
+        asked.append(frame)
+        return kind_of(frame)
+
+    monkeypatch.setattr("estuary_proto.capture.halves.kind_of", counting)
+    sound = '42/sdk,["stream_audio",{"audio":"AAAA"}]'
+    player = Player(half((0, S, "2"), (1, C, text("late"))), S)
+    player.start(now=0.0)
+    for number in range(200):
+        player.receive(sound, now=number / 1000)
+        player.receive(b"x", now=number / 1000)
+    assert len(asked) < 5 * 400
+    player.receive('42/sdk,["stop"]', now=1.0)
+    player.receive(text("late"), now=1.0)
+    assert player.unlike == []
 
 
 def test_it_ends_as_it_ended() -> None:

@@ -205,6 +205,7 @@ GOOD = har(UP)
         ({"log": {"entries": [5, {}, {"request": {"url": "http://h/"}}]}}, "no WebSocket in it"),
         (har([("<", "4hello")]), "no WebSocket in it"),
         (har([(">", "3")]), "no WebSocket in it"),
+        (har([("<", "4hello"), ("<", GREETING)]), "no WebSocket in it"),
         (har([("<", GREETING)], url="ftp://h/"), "has the scheme 'ftp'"),
         (har([("<", GREETING)], url="ws://h:99999/"), "a WebSocket's URL"),
         (har([("<", GREETING)], url="ws:///x"), "server_url"),
@@ -234,6 +235,46 @@ def test_broken_messages_are_named(change: Any) -> None:
     messages[1] = {**messages[1], **change} if isinstance(change, dict) else change
     with pytest.raises(EstuaryError, match="message 2"):
         from_har(broken)
+
+
+def test_what_browsers_tell_beside_messages_is_passed_over() -> None:
+    """Chromium has errors of the connection among them, proxies its close frame."""
+    told = copy.deepcopy(GOOD)
+    messages = told["log"]["entries"][0]["_webSocketMessages"]
+    last = messages[-1]["time"]
+    messages += [
+        {"type": "receive", "time": last + 1, "opcode": 8, "data": ""},
+        {"type": "error", "time": last + 1, "opcode": -1, "data": "WebSocket connection failed"},
+    ]
+    assert from_har(told).lines == from_har(GOOD).lines
+    messages.append({"type": "send", "time": last + 1, "opcode": 1})
+    with pytest.raises(EstuaryError, match=f"message {len(messages)} "):
+        from_har(told)
+
+
+def test_sockets_of_others_on_the_page_are_passed_over() -> None:
+    reload = har([])["log"]["entries"]
+    reload[0]["_webSocketMessages"] = [5, {"type": "receive", "time": "noon", "data": None}]
+    chat_of_others = har([("<", GREETING), (">", "40"), ("<", '40{"sid":"s"}')])["log"]["entries"]
+    told = {"log": {"entries": [*reload, *chat_of_others, *GOOD["log"]["entries"]]}}
+    found = from_har(told)
+    assert (found.sockets, found.unlike) == (1, [])
+    assert json.loads(found.lines[0])["config"]["character_id"] == "demo"
+
+
+def test_what_both_said_is_not_held_against_what_one_said_alone() -> None:
+    broken, same = '42/sdk,["text",{"text":"x"},', '42/sdk,["text",{"text":"hi"}]'
+    found = from_har(har([*UP, (">", broken), (">", same)]))
+    assert (found.sent, found.unlike) == (3, [(broken, "")])
+
+
+def test_secrets_of_any_frame_are_out_of_those_that_are_told() -> None:
+    secret = "lk_token_of_a_room_0123456789"
+    told = f'42/sdk,["odd",{{"leaks":"{secret}"}},1]'
+    room = f'42/sdk,["livekit_token",{{"token":"{secret}","url":"wss://l","room":"r"}}]'
+    found = from_har(har([*UP, ("<", room), (">", told + "x")]))
+    assert [theirs for theirs, _ in found.unlike] == ['42/sdk,["odd",{"leaks":"«given_token»"},1]x']
+    assert secret not in "".join(found.lines)
 
 
 def test_creators_may_be_anybody() -> None:
@@ -350,6 +391,15 @@ def test_odd_captures_are_exported_all_the_same(find: str, put: str) -> None:
     told = to_har(text.replace(find, put).splitlines())
     assert len(told["log"]["entries"]) == 1
     json.dumps(told, allow_nan=False)
+
+
+def test_odd_numbers_of_calls_are_exported_all_the_same() -> None:
+    pair = Taped()
+    pair.recorder.rest.sent(HttpRequest("GET", "/d", "/d", ()), now=99.6)
+    pair.recorder.rest.answered(1, 200, (), b"{}", now=99.7)
+    for odd in ("[1]", "{}", '"x"', "null"):
+        told = to_har("".join(pair.lines).replace('"call":1', f'"call":{odd}').splitlines())
+        assert [entry["response"]["status"] for entry in told["log"]["entries"]] == [200]
 
 
 def test_odd_headers_of_calls_are_left_out() -> None:

@@ -255,3 +255,16 @@ def test_a_blank_line_is_none_to_correct() -> None:
     lines = session()
     with pytest.raises(EstuaryError, match="there is none"):
         corrected([*lines[:5], "\n", *lines[5:]], 6, None)
+
+
+def test_texts_that_utf8_or_some_readers_of_lines_do_not_take_stay_escaped() -> None:
+    pair = Taped()
+    pair.connect()
+    pair.submit(SendText("a\u2028b"))
+    pair.link.inject('42/sdk,["odd","\\ud800"]')
+    pair.advance(1.0)
+    made = corrected(pair.lines, len(pair.lines), {"text": "half \ud800"})
+    text = "".join(made)
+    assert text.encode().decode().splitlines(keepends=True) == made
+    assert list(map(json.loads, made[:-1])) == list(map(json.loads, pair.lines[:-1]))
+    assert json.loads(made[-1])["got"] == {"text": "half \ud800"}

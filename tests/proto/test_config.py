@@ -114,6 +114,7 @@ def test_secrets_never_show() -> None:
         ("reconnect_delay", "1", "'1' is not a number"),
         ("reconnect_delay_max", float("inf"), "out of range"),
         ("auto_interrupt_grace", float("nan"), "out of range"),
+        ("connect_timeout", 10**400, "out of range"),
         ("connect_timeout", 0, "out of range"),
         ("voice_start_timeout", 0.0001, "out of range"),
         ("audio_backlog", -1.0, "out of range"),

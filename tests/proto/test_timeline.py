@@ -72,6 +72,12 @@ def test_text_is_made_fit_for_pages_and_pictures() -> None:
     assert text.encode()
 
 
+def test_names_of_messages_are_made_fit_too() -> None:
+    tape = Tape()
+    tape.event(0.0, "AgentTurnText", agent_id="a\ud800", turn_number="\ud800", text="x")
+    assert tape.one("text").message_id.encode()
+
+
 def test_items_at_the_same_time_get_rows_of_their_own() -> None:
     tape = Tape()
     for key, begins, ends in (("a", 0, 4), ("b", 1, 2), ("c", 2, 3), ("d", 3, 5), ("e", 4, 6)):

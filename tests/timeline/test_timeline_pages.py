@@ -200,3 +200,12 @@ def test_scripts_are_small_and_end_no_page() -> None:
         assert len(text.splitlines()) <= 600
         if file.suffix != ".j2":
             assert not re.search(r"</(script|style)|<!--|https?:|innerHTML|eval\(", text)
+
+
+def test_a_time_that_somebody_got_wrong_makes_no_endless_axis() -> None:
+    tape = Tape()
+    tape.typed(0.0, "in seconds")
+    tape.typed(1.7e9, "since 1970")
+    tape.typed(1.7e12, "in milliseconds, even")
+    drawn = ElementTree.fromstring(picture(timeline(tape.lines)))
+    assert len(list(drawn.iter())) < 200

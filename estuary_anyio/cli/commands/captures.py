@@ -9,7 +9,7 @@ import click
 
 from ..options import EPILOG
 
-_FILE: Final = click.Path(path_type=Path)
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _SPEEDS: Final = {"1": 1.0, "10": 10.0, "max": 0.0}
 
 
@@ -43,6 +43,14 @@ def capture() -> None:
     """Captured sessions: from and to HAR, and from a bug to a test."""
 
 
+def _beside(path: Path, suffix: str) -> Path:
+    """The file of the same name; one that is there may be what the other was made from."""
+    found = path.with_suffix(suffix)
+    if found != path and found.exists():
+        raise click.UsageError(f"{found} is there already: give -o to write it anew")
+    return found
+
+
 @capture.command("import", epilog=EPILOG)
 @click.argument("har", type=_FILE)
 @click.option("-o", "--output", type=_FILE, metavar="FILE", help="[default: HAR's name, .jsonl]")
@@ -55,7 +63,7 @@ def import_(har: Path, output: Path | None, no_audio: bool) -> int:
     """
     from ..captures import import_har
 
-    return import_har(har, output or har.with_suffix(".jsonl"), audio=not no_audio)
+    return import_har(har, output or _beside(har, ".jsonl"), audio=not no_audio)
 
 
 @capture.command(epilog=EPILOG)
@@ -65,7 +73,7 @@ def export(file: Path, output: Path | None) -> int:
     """Make a HAR of a capture: its WebSockets and its REST calls."""
     from ..captures import export_har
 
-    return export_har(file, output or file.with_suffix(".har"))
+    return export_har(file, output or _beside(file, ".har"))
 
 
 @capture.command(epilog=EPILOG)
