@@ -31,7 +31,7 @@ LEAST: Final = 1e-3
 MOST: Final = 1e15
 """Numbers from `LEAST` on and below `MOST` are written alike by all."""
 
-_ODD: Final = tuple(odd.encode() for odd in "\x85\u2028\u2029")
+_NEL, _LS, _PS = "\x85".encode(), "\u2028".encode(), "\u2029".encode()
 _PLAIN: Final = frozenset({str, bool, int, type(None)})
 _LASTING: Final = _PLAIN | {float, bytes}
 
@@ -161,7 +161,7 @@ PLAIN: Final = Encoding(_number, _text, _text, _Ways(lambda kind: _event))
 
 def _has_odd(made: bytes) -> bool:
     """Whether JSON holds what some readers take for a line break."""
-    return any(odd in made for odd in _ODD)
+    return _NEL in made or _LS in made or _PS in made
 
 
 def _scalars_in(hint: Any) -> set[Any]:

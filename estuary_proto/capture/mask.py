@@ -62,7 +62,7 @@ def is_placeholder(value: str) -> bool:
 class Mask:
     """The secrets of one capture and what stands for them."""
 
-    __slots__ = ("_counts", "_inner", "_names", "_rare", "probes")
+    __slots__ = ("_counts", "_inner", "_longest", "_names", "_rare", "probes")
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -71,6 +71,7 @@ class Mask:
         self._inner: dict[str, str] = {}
         # Needle -> a character of it that base64 has not, if there is one.
         self._rare: dict[str, str] = {}
+        self._longest = 0
         self.probes: list[bytes] = []
 
     def hide(self, name: str, value: str) -> str:
@@ -100,6 +101,7 @@ class Mask:
         for form in _spellings(value):
             self._inner[form] = placeholder
             self._rare[form] = (_NO_BASE64.search(form) or form)[0]
+            self._longest = max(self._longest, len(form))
             probes.update(probe.encode("utf-8", "surrogatepass") for probe in _spellings(form))
         # A secret that is part of another must not spoil it.
         self._inner = dict(sorted(self._inner.items(), key=lambda pair: -len(pair[0])))
@@ -109,7 +111,7 @@ class Mask:
         """A frame of the wire, its secrets replaced."""
         if len(text) > _LONG:
             return self._long_frame(text)
-        if 'oken"' in text or 'ey"' in text or 'rl"' in text:
+        if _ends_key(text):
             text = _KEYED.sub(self._keyed, text)
         for needle in self._inner:
             if needle in text:
@@ -121,16 +123,17 @@ class Mask:
         middle = len(text) // 2
         # Single characters are found ten times faster than words.
         begin, end = text.rfind('"', 0, middle) + 1, text.find('"', middle)
-        if begin and end > 0 and end - begin > middle:
-            # Keys stand in quotes, of which there is none within.
-            keyed = not _KEYS.isdisjoint(text[:begin].split('"'))
-            keyed = keyed or not _KEYS.isdisjoint(text[end:].split('"'))
-        else:
-            keyed = not _KEYS.isdisjoint(text.split('"'))
-        if keyed:
-            text = _KEYED.sub(self._keyed, text)
+        long = bool(begin) and end - begin > middle
+        # Keys stand in quotes, of which there is none within.
+        if _ends_key(text[:begin] + text[end:]) if long else not _KEYS.isdisjoint(text.split('"')):
+            text, long = _KEYED.sub(self._keyed, text), False
+        if not long:
+            begin, end = 0, len(text)
+        edge = self._longest
+        around = text[: begin + edge] + text[max(begin, end - edge) :] if long else ""
         for needle, rare in self._rare.items():
-            if rare in text and needle in text:
+            # What has a character that the long text has not, stands around it.
+            if needle in (text if text.find(rare, begin, end) >= 0 else around):
                 return self.text(text)
         return text
 
@@ -170,6 +173,11 @@ class Mask:
         if isinstance(value, dict):
             return {self.text(key): self.clean(item) for key, item in value.items()}
         return value
+
+
+def _ends_key(text: str) -> bool:
+    """Whether something ends as secret keys do; most texts hold nothing of the kind."""
+    return 'oken"' in text or 'ey"' in text or 'rl"' in text
 
 
 def _spellings(value: str) -> set[str]:
