@@ -20,6 +20,8 @@ from ..states import Role
 from .choosing import flag, many, pick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .choosing import Chooser
 
 DEPTH: Final = 3
@@ -103,11 +105,23 @@ def value(choose: Chooser, hint: Any) -> Any:
     return value(choose, pick(choose, args))
 
 
+def _secret(choose: Chooser, hint: Any) -> Any:
+    """A secret. One that is a word of the protocol would stand for it wherever that is said, and
+    nobody has such a key."""
+    made = value(choose, hint)
+    return f"ect_{made}" if made in WORDS and made else made
+
+
 @cache
-def _parts(cls: Any) -> tuple[tuple[str, Any, bool], ...]:
+def _parts(cls: Any) -> tuple[tuple[str, Callable[[Chooser, Any], Any], Any, bool], ...]:
     hints = hints_of(cls)
     return tuple(
-        (part.name, hints[part.name], part.default is MISSING and part.default_factory is MISSING)
+        (
+            part.name,
+            _secret if part.metadata.get("secret") else value,
+            hints[part.name],
+            part.default is MISSING and part.default_factory is MISSING,
+        )
         for part in fields(cls)
         if part.init
     )
@@ -117,7 +131,9 @@ def model(choose: Chooser, cls: type[Model]) -> Any:
     """An instance of a model whose fields have their types."""
     key: Any = cls
     given = {
-        name: value(choose, hint) for name, hint, needed in _parts(key) if needed or flag(choose)
+        name: made(choose, hint)
+        for name, made, hint, needed in _parts(key)
+        if needed or flag(choose)
     }
     return cls(**given)
 
