@@ -23,6 +23,12 @@ def test_the_same_as_the_standard_library_writes(when: datetime) -> None:
         assert seconds_of_date(f"{whole:%A, %d-%b-%y %H:%M:%S} GMT") == wanted
 
 
+def test_the_century_of_two_digits() -> None:
+    first, last = "Thursday, 01-Jan-70 00:00:00 GMT", "Tuesday, 31-Dec-69 23:59:59 GMT"
+    assert seconds_of_date(first) == seconds_of_date("Thu, 01 Jan 1970 00:00:00 GMT")
+    assert seconds_of_date(last) == seconds_of_date("Tue, 31 Dec 2069 23:59:59 GMT")
+
+
 @pytest.mark.parametrize(
     "text",
     [
