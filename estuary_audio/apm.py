@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from estuary_audio import pcm
+from estuary_audio.chatter import hush
 from estuary_audio.parting import prepare
 from estuary_audio.passage import FRAME
 from estuary_proto.errors import ErrorCode, EstuaryError
@@ -33,6 +34,7 @@ def livekit(name: str, purpose: str = "removing echo") -> Any:
         problem = f"the package livekit cannot be used ({error})"
     else:
         prepare()
+        hush()
         return module
     raise EstuaryError(
         f"{purpose} needs the extra [livekit], and {problem}: pip install 'estuary-anyio[livekit]'",

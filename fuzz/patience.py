@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE = 20.0
-"""Seconds that an input may take, here and while fuzzing."""
+PATIENCE = 60.0
+"""Seconds that an input may take, here and while fuzzing: floods take ten by themselves, and more
+beside other work."""
 
 
 class NoEndError(BaseException):

@@ -411,3 +411,26 @@ async def cancelled(stage: Stage) -> Any:
             await anyio.sleep_forever()
     await stage.empty()
     return {"caught": caught, "heard": heard, "left": scope.cancelled_caught}
+
+
+# The log
+
+
+async def chatter(stage: Stage) -> dict[str, Any]:
+    """How many records of the native part the package looks at while somebody joins."""
+    from livekit.rtc import _ffi_client as ffi
+
+    looked_at: list[int] = []
+    answer = ffi.to_python_level
+
+    def looks(level: Any) -> int | None:
+        looked_at.append(level)
+        return answer(level)
+
+    setattr(ffi, "to_python_level", looks)  # noqa: B010
+    try:
+        async with stage.joined("user") as user:
+            await user.room.set_attributes({"a": "b"})
+    finally:
+        setattr(ffi, "to_python_level", answer)  # noqa: B010
+    return {"looked_at": len(looked_at)}

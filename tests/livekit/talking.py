@@ -1,4 +1,5 @@
-"""What `test_livekit_sessions` plays, in a process of its own: a voice session on a sound card.
+"""What `test_livekit_sessions` plays, in a process of its own: a voice session on a sound card. The
+gateway has another, as everywhere but in demonstrations.
 
 python -m tests.livekit.talking <backend> <url> <arguments as JSON>
 """
@@ -12,12 +13,11 @@ from typing import Any
 
 import anyio
 
-from estuary_anyio import EstuaryClient, EstuaryConfig, VoiceMode, VoiceSession
-from estuary_anyio.gateway import LiveKitSettings, serve_gateway
+from estuary_anyio import EstuaryClient, VoiceMode, VoiceSession
 from estuary_audio.resample import convert
+from tests.audio.apart import gateway
 from tests.audio.ears import understood
 from tests.audio.test_audio_spoken import CARD, SAID, Place
-from tests.livekit.keys import KEY, SECRET
 from tests.livekit.running import BACKENDS, Stage, finish, held, settled, tasks, warm
 from tests.speech.flite import silence
 
@@ -29,11 +29,7 @@ async def conversation(
     turns: list[dict[str, Any]] = []
     answers = []
     button = mode is VoiceMode.PUSH_TO_TALK
-    livekit = LiveKitSettings(stage.url, KEY, SECRET)
-    async with serve_gateway(stt="pocketsphinx", tts="flite", livekit=livekit) as gateway:
-        config = EstuaryConfig(
-            gateway.url, gateway.api_key, gateway.character_id, "me", voice_transport="livekit"
-        )
+    with gateway(stage.url) as config:
         async with EstuaryClient(config) as client:
             await client.connect()
             place = Place(client, folder)
