@@ -123,7 +123,8 @@ class _LineFile(Spool):
         self.guard, self._writing = RLock(), RLock()
         self._path = path
         self._cut = False
-        self._file: FileIO | None = _taken(path)
+        self._file: FileIO | None = _opened(path)
+        self._size = 0
         self.idle = True
 
     def begun(self) -> None:
@@ -178,10 +179,11 @@ class _LineFile(Spool):
 
     def _write(self, data: bytes) -> None:
         if self._file is None:  # The client has been taken up again.
-            self._file = self._path.open("ab", buffering=0)
+            self._file = _opened(self._path, self._size)
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
+        self._size += len(data)
 
     def close(self) -> None:
         """Bring everything to the file and let go of it; later lines open it again."""
@@ -198,13 +200,16 @@ class _LineFile(Spool):
                 logger.error("! the capture %s is cut: %s", self._path, error.strerror or error)
 
 
-def _taken(path: Path) -> FileIO:
-    """The file, empty, for one capture alone: the lines of two would be neither's."""
+def _opened(path: Path, size: int = 0) -> FileIO:
+    """The file for one capture alone, since the lines of two would be neither's: empty, or as it
+    was left, with so many bytes."""
     file = path.open("ab", buffering=0)
     try:
         if S_ISREG(os.fstat(file.fileno()).st_mode):
             _lock(file, path)
-            file.truncate(0)
+            if size and os.fstat(file.fileno()).st_size != size:
+                raise OSError(EBUSY, "something else has written there since", str(path))
+            file.truncate(size)
     except BaseException:
         file.close()
         raise

@@ -185,6 +185,42 @@ async def test_two_captures_do_not_share_a_file(tmp_path: Path) -> None:
     offline(os.devnull).close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs flock")
+@pytest.mark.parametrize("stays", [True, False], ids=["still there", "gone again"])
+async def test_a_client_that_is_taken_up_again_finds_another_in_its_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, stays: bool
+) -> None:
+    path = tmp_path / "one.jsonl"
+    first = offline(path)
+    first.core.connect(now=0.0)
+    first.close()
+    second = offline(path)
+    second.core.connect(now=0.0)
+    if not stays:
+        second.core.handle_timeout(now=1.0)
+        second.close()
+    first.core.handle_timeout(now=2.0)
+    first.close()
+    second.close()
+    assert ("another capture" if stays else "something else has written there") in caplog.text
+    assert str(path) in caplog.text
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert replay(lines).difference is None
+    assert json.loads(lines[-1])["t"] < 2.0
+
+
+async def test_a_client_that_is_taken_up_again_goes_on_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    capture = offline(path)
+    capture.core.connect(now=0.0)
+    capture.close()
+    capture.core.handle_timeout(now=2.0)
+    capture.close()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert replay(lines).difference is None
+    assert json.loads(lines[-1])["t"] == 2.0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs named pipes of Linux")
 async def test_a_disk_that_hangs_holds_nobody_who_has_a_line(tmp_path: Path) -> None:
     from select import select
