@@ -187,16 +187,23 @@ class Loop:
 
         From a handler it is begun, and not waited for: the handler would wait for itself.
         """
-        if current_call(self) is not None or threading.get_ident() == self._ident:
-            self.end_soon()
-            return
+        waits = current_call(self) is None and threading.get_ident() != self._ident
         with self._lock:
             life, self._life = self._life, None
             thread, self._thread = self._thread, None
-            portal, end = self._portal, self._end
-        if thread is None or portal is None:
-            self._over.wait()
-            return
+        if thread is None:
+            if waits:
+                self._over.wait()
+        elif waits:
+            self._leave(thread, life)
+        else:
+            self._apart(self._leave, thread, life)
+
+    def _leave(
+        self, thread: AbstractContextManager[BlockingPortal], life: Future[None] | None
+    ) -> None:
+        portal, end = self._portal, self._end
+        assert portal is not None
         try:
             if life is not None and end is not None:
                 portal.start_task_soon(end.set)
@@ -211,13 +218,16 @@ class Loop:
 
     def end_soon(self) -> threading.Thread:
         """`end` in a thread of its own."""
-        thread = threading.Thread(target=self._end_quietly, daemon=True)
+        return self._apart(self.end)
+
+    def _apart(self, function: Callable[..., None], *args: Any) -> threading.Thread:
+        thread = threading.Thread(target=self._quietly, args=(function, *args), daemon=True)
         thread.start()
         return thread
 
-    def _end_quietly(self) -> None:
+    def _quietly(self, function: Callable[..., None], *args: Any) -> None:
         try:
-            self.end()
+            function(*args)
         except Exception:
             logger.exception("a %s has not ended well", self.owner)
 

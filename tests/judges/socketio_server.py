@@ -141,7 +141,10 @@ async def main(port: int) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     print(sock.getsockname()[1], flush=True)
-    await serve(socketio.ASGIApp(sio), config, shutdown_trigger=ended.wait)
+    serving = asyncio.create_task(serve(socketio.ASGIApp(sio), config, shutdown_trigger=ended.wait))
+    await ended.wait()
+    # Since Python 3.12.1 it would wait until all its clients have gone.
+    await asyncio.wait({serving}, timeout=2 * config.graceful_timeout)
 
 
 if __name__ == "__main__":

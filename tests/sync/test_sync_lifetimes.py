@@ -106,7 +106,9 @@ def test_a_handler_disconnects(bare: EstuaryClient) -> None:
 
     @bare.once("bot_response")
     def leave(response: BotResponse) -> None:
-        bare.disconnect()
+        with bare._loop._lock:  # No other thread does it.
+            bare.disconnect()
+            assert not bare._loop.is_living
         with pytest.raises(LocalProtocolError, match="connect from elsewhere"):
             bare.connect()
         done.set()
