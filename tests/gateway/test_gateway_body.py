@@ -344,8 +344,9 @@ SCOPE = {"type": "websocket", "path": "/socket.io/", "query_string": b"EIO=4&tra
 
 
 async def test_a_server_without_extensions_refuses_plainly() -> None:
-    server = Server({"type": "websocket.connect"})
-    await GatewayApp()({**SCOPE, "path": "/x"}, server.receive, server.send)
+    app, server = GatewayApp(), Server({"type": "websocket.connect"})
+    await app({**SCOPE, "path": "/x"}, server.receive, server.send)
+    await app.close()
     assert server.sent == [{"type": "websocket.close"}]
 
 
@@ -355,6 +356,7 @@ async def test_a_server_that_cannot_cut_hangs_up() -> None:
         tasks.start_soon(app, SCOPE, server.receive, server.send)
         await server.has_sent(2)
         app.cut_all()
+    await app.close()
     assert app.sessions == 0
 
 
@@ -366,6 +368,7 @@ async def test_binary_frames_and_the_end_reach_the_mind() -> None:
     assert app.sessions == 0
     server = Server({"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1006})
     await app(SCOPE, server.receive, server.send)
+    await app.close()
     assert app.sessions == 0
 
 
