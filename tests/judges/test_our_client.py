@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import secrets
+import socket
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -168,10 +171,19 @@ async def test_our_goodbye(server: int, request: pytest.FixtureRequest) -> None:
     assert reasons in (["client disconnect"], ["client namespace disconnect"])
 
 
+def lasting_port() -> int:
+    """A free port that nobody else gets meanwhile who asks for any: those are above 32767."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20000, 32000)))
+            return int(probe.getsockname()[1])
+
+
 @pytest.mark.parametrize("kind", ["python", "node"])
 async def test_a_server_that_restarts(kind: str) -> None:
-    with running(server_command(kind)) as process:
-        port = int(read_line(process))
+    port = lasting_port()
+    with running([*server_command(kind), str(port)]) as process:
+        assert int(read_line(process)) == port
         async with EstuaryClient(config(port, max_reconnect_attempts=1000)) as client:
             await client.connect()
             told = client.events(Disconnected, Connected)
