@@ -220,6 +220,10 @@ class Loop:
         """`end` in a thread of its own."""
         return self._apart(self.end)
 
+    def end_quietly(self) -> None:
+        """`end`; what leaving raises is logged."""
+        self._quietly(self.end)
+
     def _apart(self, function: Callable[..., None], *args: Any) -> threading.Thread:
         thread = threading.Thread(target=self._quietly, args=(function, *args), daemon=True)
         thread.start()
@@ -259,7 +263,13 @@ async def _called(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 def _say_goodbye() -> None:
     """Threads of a loop are daemons, so that the interpreter may exit: the last chance is here."""
     left = list(_open)
-    for thread in [loop.end_soon() for loop in left]:
+    threads = []
+    for loop in left:
+        try:
+            threads.append(loop.end_soon())
+        except RuntimeError:  # Python 3.12 starts none any more; what is waited for has its limits.
+            loop.end_quietly()
+    for thread in threads:
         thread.join(GOODBYE)
     for loop in left:
         loop.complain()
