@@ -208,7 +208,7 @@ def _opened(path: Path, size: int = 0) -> FileIO:
         if S_ISREG(os.fstat(file.fileno()).st_mode):
             _lock(file, path)
             if size and os.fstat(file.fileno()).st_size != size:
-                raise OSError(EBUSY, "something else has written there since", str(path))
+                raise OSError(EBUSY, "it is not as this capture left it", str(path))
             file.truncate(size)
     except BaseException:
         file.close()

@@ -202,7 +202,7 @@ async def test_a_client_that_is_taken_up_again_finds_another_in_its_file(
     first.core.handle_timeout(now=2.0)
     first.close()
     second.close()
-    assert ("another capture" if stays else "something else has written there") in caplog.text
+    assert ("another capture" if stays else "it is not as this capture left it") in caplog.text
     assert str(path) in caplog.text
     lines = path.read_text(encoding="utf-8").splitlines()
     assert replay(lines).difference is None

@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import anyio
 
@@ -420,17 +421,7 @@ async def chatter(stage: Stage) -> dict[str, Any]:
     """How many records of the native part the package looks at while somebody joins."""
     from livekit.rtc import _ffi_client as ffi
 
-    looked_at: list[int] = []
-    answer = ffi.to_python_level
-
-    def looks(level: Any) -> int | None:
-        looked_at.append(level)
-        return answer(level)
-
-    setattr(ffi, "to_python_level", looks)  # noqa: B010
-    try:
+    with patch.object(ffi, "to_python_level", wraps=ffi.to_python_level) as looks:
         async with stage.joined("user") as user:
             await user.room.set_attributes({"a": "b"})
-    finally:
-        setattr(ffi, "to_python_level", answer)  # noqa: B010
-    return {"looked_at": len(looked_at)}
+    return {"looked_at": looks.call_count}
