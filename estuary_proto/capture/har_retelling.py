@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .. import messages, socketio
 from ..answers import Ack
 from ..config import EstuaryConfig, SessionCapabilities
-from ..errors import EstuaryError, RemoteProtocolError
+from ..errors import ErrorCode, EstuaryError, RemoteProtocolError
 from ..jsontext import loads
 from ..states import Role
 from ..timers import Timer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ACK_WITHIN: Final = 10.0
 """Seconds that an answer may take where the other client wanted one."""
 
+_NOBODY: Final = "the HAR has no further WebSocket yet"
 _NAMESPACE: Final = "40/sdk"
 _CONNECT: Final = f"{_NAMESPACE},"
 _ACKS: Final = ("43", "46")
@@ -152,6 +153,8 @@ class _Retelling:
         self._said: list[str] = []
         self._acks: dict[str, str] = {}
         self._assembler = socketio.Assembler()
+        # The link that stands for the socket that is being told.
+        self._link = 0
 
     def told(self) -> Imported:
         """The whole of it."""
@@ -187,15 +190,23 @@ class _Retelling:
         else:
             core.connect(now=now)
         self._settle()
+        self._link = core.link
         core.opened(core.link, now=now)
         self._settle()
 
     def _keep_time(self, now: float) -> None:
-        while (deadline := self._core.deadline) is not None and deadline.at < now:
+        core = self._core
+        while (deadline := core.deadline) is not None and deadline.at < now:
             if deadline.timer is Timer.RETRY:
                 return  # It is for the next socket.
-            self._core.handle_timeout(now=deadline.at)
+            core.handle_timeout(now=deadline.at)
             self._settle()
+            if core.link != self._link:
+                # Ours has given up before the other one did, and dials again. Nobody is there, and
+                # it would ask again and again until the next message, be that a year from here.
+                error = EstuaryError(_NOBODY, ErrorCode.CONNECTION_FAILED)
+                core.dial_failed(core.link, error, now=deadline.at)
+                self._settle()
 
     def _hear(self, data: str | bytes, now: float) -> None:
         if isinstance(data, str) and data[:2] in _ACKS:
