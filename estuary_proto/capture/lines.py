@@ -4,17 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ..models.pcm import encode_pcm
 from .encoding import LEAST, MOST, best
 from .forms import dumps, form, message_form
 from .mask import Mask
-from .sound import hushed, hushed_frame
+from .sound import BYTES, hushed, hushed_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _EVENT: Final = b',"pull":"event","got":'
-_NO_EVENT: Final = b',"pull":"event","got":null}\n'
+NO_EVENT: Final = b',"pull":"event","got":null}\n'
+"""What an empty pull leaves to be written, behind a time."""
 _END: Final = b"}\n"
+_BYTES: Final = BYTES.encode()
+
+
+class Pulled(tuple[str, str, int]):
+    """A pull that may wait for its line: of which kind, the frame that it gave, for which link."""
+
+    __slots__ = ()
+
+
+class RoomSound(tuple[int, bytes]):
+    """The same of sound: for which room, and the sound."""
+
+    __slots__ = ()
+
+
+class Spoken(tuple[float, bytes, bool, bool, int]):
+    """A call of `send_audio` that may wait for its line: when, the sound, `live`, `settles`, and
+    the receipt that it gave."""
+
+    __slots__ = ()
+
+
+def nothing_pulled(kind: str, link: int) -> bytes:
+    """The same as `NO_EVENT`, of frames."""
+    return b',"pull":"%b","link":%d,"got":null}\n' % (kind.encode(), link)
 
 
 class Lines:
@@ -37,7 +64,8 @@ class Lines:
         self._head = b',"in":"receive","link":%d,"frame":' % link
 
     def render(self, entries: Iterable[Any]) -> bytes:
-        """The lines of frames (`(now, frame)`), of events and of empty pulls (None)."""
+        """The lines of frames that came (`(now, frame)`), events, pulls, speech, and what is
+        made already but for its time (bytes)."""
         encoding = self._encoding
         number, ascii_text, text = encoding.number, encoding.ascii, encoding.text
         ways, shown, head, stamp = encoding.events, self.frame, self._head, self.stamp
@@ -59,8 +87,16 @@ class Lines:
                     begin = self.time(now)
                     stamp = self.stamp
                     pieces += (begin, head, made, _END)
-            elif entry is None:
-                pieces += (stamp, _NO_EVENT)
+            elif kind is bytes:
+                pieces += (stamp, entry)
+            elif kind is Pulled:
+                pieces += (stamp, self._pulled(entry))
+            elif kind is RoomSound:
+                pieces += (stamp, self._room_sound(entry))
+            elif kind is Spoken:
+                begin = self.time(entry[0])
+                stamp = self.stamp
+                pieces += (begin, self._spoken(entry))
             else:
                 got = ways[kind](entry)
                 if got is not None:
@@ -76,6 +112,40 @@ class Lines:
                     pieces += (stamp, _EVENT, got, _END)
         self.stamp = stamp
         return b"".join(pieces)
+
+    def _pulled(self, entry: Pulled) -> bytes:
+        kind, frame, link = entry
+        frame = self.frame(frame)
+        made = self._encoding.ascii(frame) if frame.isascii() else self._encoding.text(frame)
+        return b',"pull":"%b","link":%d,"got":%b}\n' % (kind.encode(), link, made)
+
+    def _room_sound(self, entry: RoomSound) -> bytes:
+        room, pcm = entry
+        made = b',"pull":"room_audio","room":%d,"got":%b}\n' % (room, _sound(pcm))
+        if self._is_open(pcm, made):
+            return made
+        told = {"pull": "room_audio", "room": room, "got": form(pcm, self.mask)}
+        return self.line(b"", told)
+
+    def _spoken(self, entry: Spoken) -> bytes:
+        _, pcm, live, settles, receipt = entry
+        how = b"true" if live else b"false"
+        if not settles:
+            how += b',"settles":false'
+        made = b',"in":"send_audio","pcm":%b,"live":%b,"gives":%d}\n' % (_sound(pcm), how, receipt)
+        if self._is_open(pcm, made):
+            return made
+        told = {"in": "send_audio", "pcm": form(pcm, self.mask), "live": live}
+        if not settles:
+            told["settles"] = False
+        return self.line(b"", {**told, "gives": receipt})
+
+    def _is_open(self, pcm: bytes, line: bytes) -> bool:
+        """Whether a sound may stand in a line as it is: it is wanted, and nothing of it secret."""
+        for secret in self.mask.probes:
+            if pcm.find(secret) >= 0 or line.find(secret) >= 0:
+                return False
+        return self._audio
 
     def time(self, now: float) -> bytes:
         """How the line of an input begins; pulls after it take its time."""
@@ -132,3 +202,8 @@ class Lines:
 
     def _hushed(self, frame: str) -> str:
         return self.mask.frame(hushed_frame(frame))
+
+
+def _sound(pcm: bytes) -> bytes:
+    """A sound as JSON, as `form` would have it."""
+    return b'{"%b":"%b"}' % (_BYTES, encode_pcm(pcm).encode())

@@ -35,7 +35,7 @@ from ..microphone import check_pcm
 from ..version import __version__
 from .encoding import WAITS
 from .forms import ODD, dumps, error_form, form
-from .lines import Lines
+from .lines import NO_EVENT, Lines, Pulled, RoomSound, Spoken, nothing_pulled
 from .rest import RestLines
 from .spool import Spool, Told
 
@@ -180,12 +180,10 @@ class Recorder:
         if event is None:
             if not self._drained:
                 self._drained = True
-                self._append(None)
+                self._append(NO_EVENT)
             return None
         if WAITS[type(event)]:
-            self._append(event)
-            if self._spool.idle:
-                self._spool.begun()
+            self._wait(event)
         else:
             self._write(lambda: self._lines.render((event,)))
         return event
@@ -194,7 +192,15 @@ class Recorder:
         """See `Client.next_frame`."""
         frame = self.client.next_frame(link, batch=batch)
         if frame is not None or link in self._giving:
-            self._pulled({"pull": "batch" if batch else "frame", "link": link}, frame)
+            kind = "batch" if batch else "frame"
+            if type(link) is not int:
+                self._pulled({"pull": kind, "link": link}, frame)
+            elif type(frame) is str:
+                self._wait(Pulled((kind, frame, link)))
+            elif frame is None:
+                self._wait(nothing_pulled(kind, link))
+            else:
+                self._pulled({"pull": kind, "link": link}, frame)
             # What ends a batch settles nothing: the next pull is told, even if it gives nothing.
             self._note(link, (batch or None) if frame is None else frame)
         return frame
@@ -204,7 +210,10 @@ class Recorder:
         pcm = self.client.next_room_audio(room)
         # Links count up from 1, rooms down from -1.
         if pcm is not None or -room in self._giving:
-            self._pulled({"pull": "room_audio", "room": room}, pcm)
+            if type(pcm) is bytes and type(room) is int:
+                self._wait(RoomSound((room, pcm)))
+            else:
+                self._pulled({"pull": "room_audio", "room": room}, pcm)
             self._note(-room, pcm)
         return pcm
 
@@ -229,15 +238,15 @@ class Recorder:
         try:
             self._receive(link, frame, now=now)
         except Exception as error:
-            self._refused(link, frame, now, error)
+            self._refused({"in": "receive", "link": link, "frame": frame}, now, error)
             raise
         self._append((now, frame))
         spool = self._spool
         if now >= spool.due:
             spool.look(now)
 
-    def _refused(self, link: int, frame: str, now: float, error: Exception) -> None:
-        lines, entry = self._lines, {"in": "receive", "link": link, "frame": frame}
+    def _refused(self, entry: dict[str, Any], now: float, error: Exception) -> None:
+        lines = self._lines
 
         def line() -> bytes:
             begun, raised = lines.time(now), {"raised": error_form(error, lines.mask)}
@@ -370,6 +379,8 @@ class Recorder:
         self, pcm: bytes, *, now: float, live: bool = False, settles: bool = True
     ) -> int:
         """See `Client.send_audio`."""
+        if type(pcm) is bytes and type(now) is float and self._lines.base is not None:
+            return self._speak(pcm, now, bool(live), bool(settles))
         try:
             shown: Any = check_pcm(pcm)
         except LocalProtocolError:  # What it is told below.
@@ -382,6 +393,21 @@ class Recorder:
             entry,
             lambda: self.client.send_audio(pcm, now=now, live=live, settles=settles),
         )
+        return receipt
+
+    def _speak(self, pcm: bytes, now: float, live: bool, settles: bool) -> int:
+        self._drained = False
+        try:
+            receipt = self.client.send_audio(pcm, now=now, live=live, settles=settles)
+        except Exception as error:
+            entry = {"in": "send_audio", "pcm": pcm, "live": live}
+            if not settles:
+                entry["settles"] = False
+            self._refused(entry, now, error)
+            raise
+        self._wait(Spoken((now, pcm, live, settles, receipt)))
+        if now >= self._spool.due:
+            self._spool.look(now)
         return receipt
 
     def playback_started(self, message_id: str, *, now: float) -> None:
@@ -481,6 +507,12 @@ class Recorder:
             self._giving.discard(place)
         else:
             self._giving.add(place)
+
+    def _wait(self, entry: Any) -> None:
+        """Let this wait for its line."""
+        self._append(entry)
+        if self._spool.idle:
+            self._spool.begun()
 
     def _pulled(self, entry: dict[str, Any], got: Any) -> None:
         """Write down a pull at once."""

@@ -33,7 +33,8 @@ class Spool:
         self._lines: list[bytes] = []
         self._render: Callable[[list[Any]], bytes] = b"".join
         self.append: Callable[[Any], object] = self._entries.append
-        """Let a frame with its time, an event, or None for an empty pull, wait for its line."""
+        """Let what `render` takes wait for its line: what it took last, most likely a frame with
+        its time, an event, or bytes that lack a time and nothing else."""
         self.idle: bool = False
         """Nobody looks for lines: the next one is told of by `begun`."""
         self.over: bool = False
@@ -110,7 +111,8 @@ class Spool:
 
 
 def _size(entry: Any) -> int:
-    return 500 + len(entry[1]) if type(entry) is tuple else 500
+    # The second is what is long: a frame, or a sound.
+    return 500 + len(entry[1]) if isinstance(entry, tuple) else 500
 
 
 class Told(Spool):

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from base64 import b64decode
 from dataclasses import fields
 from enum import Enum
 from typing import Any, Union, cast, get_args, get_origin
@@ -20,6 +21,7 @@ from estuary_proto.capture import Recorder, Spool, replay
 from estuary_proto.capture import encoding as encodings
 from estuary_proto.capture.encoding import COMPILED, LEAST, MOST, PLAIN, Encoding
 from estuary_proto.capture.forms import dumps, form
+from estuary_proto.capture.lines import Lines, Pulled, RoomSound, nothing_pulled
 from estuary_proto.capture.mask import Mask
 from estuary_proto.capture.spool import MOST as MOST_LINES
 from estuary_proto.capture.spool import ROOM, Told
@@ -38,7 +40,7 @@ from estuary_proto.events import (
 from estuary_proto.intents import SendText
 from estuary_proto.messages import UnknownEvent, class_of
 from estuary_proto.models.conversation import BotResponse, BotVoice, CharacterAction, SttResponse
-from estuary_proto.models.session import ConnectionState, SessionInfo
+from estuary_proto.models.session import ConnectionState, SessionInfo, VoiceMode
 from estuary_proto.states import Role
 from estuary_proto.testing import strategies
 
@@ -287,9 +289,9 @@ class Kept(Spool):
 FRAME = '42/sdk,["bot_response",{"text":"Hello","message_id":"m"}]'
 
 
-def heard(spool: Spool) -> Recorder:
+def heard(spool: Spool, *, audio: bool = True) -> Recorder:
     """A recorder that is in a session."""
-    recorder = Recorder(CONFIG, spool)
+    recorder = Recorder(CONFIG, spool, audio=audio)
     recorder.connect(now=1.0)
     recorder.opened(1, now=1.0)
     for frame in (GREETING, "40/sdk,{}", '42/sdk,["session_info",{}]'):
@@ -405,6 +407,98 @@ def test_who_sleeps_is_woken_by_the_next_line_of_any_kind() -> None:
     assert not spool.idle
 
 
+SECRET_PCM = CONFIG.api_key.encode() * 2
+SECRET_BASE64 = b64decode("est0long0key")  # As base64 it may be the token of somebody.
+SOUNDS = st.one_of(
+    st.binary(max_size=64), st.sampled_from([bytes(640), SECRET_PCM, b"." + SECRET_BASE64 * 3])
+)
+SPOKEN = st.tuples(
+    SOUNDS, st.booleans(), st.booleans(), st.sampled_from([0.0, 1e-9, 0.02, 1e16, math.inf])
+)
+
+
+@settings(deadline=None)
+@given(st.lists(SPOKEN, max_size=5), st.booleans())
+def test_speech_that_waits_becomes_the_lines_of_the_long_way(
+    spoken: list[tuple[bytes, bool, bool, float]], audio: bool
+) -> None:
+    told = []
+    kind: Any
+    # What is not bytes itself is written down at once.
+    for kind in (bytes, bytearray):
+        spool, now = Kept(), 2.0
+        recorder = heard(spool, audio=audio)
+        recorder._lines.mask.hide("token", "est0long0key")
+        recorder.start_voice(VoiceMode.CONTINUOUS, now=now)
+        spool.take()
+        for pcm, live, settles, later in spoken:
+            now += later
+            recorder.send_audio(kind(pcm), now=now, live=live, settles=settles)
+            assert spool._entries if kind is bytes else not spool._entries
+            while recorder.next_event() is not None:
+                pass
+            while recorder.next_frame(1) is not None:
+                pass
+        assert spool.errors == []
+        told.append(spool.take())
+    assert told[0] == told[1]
+    assert b"est0long0key" not in told[0]
+
+
+@pytest.mark.parametrize("audio", [True, False])
+@pytest.mark.parametrize("got", [bytes(640), SECRET_PCM, SECRET_BASE64, b""])
+@pytest.mark.parametrize("encoding", BOTH)
+def test_sound_for_a_room_becomes_the_line_of_the_long_way(
+    got: bytes, encoding: Encoding, audio: bool
+) -> None:
+    with patch("estuary_proto.capture.lines.best", lambda: encoding):
+        lines = Lines(audio=audio)
+    lines.mask.hide("api_key", CONFIG.api_key)
+    lines.mask.hide("token", "est0long0key")
+    shown = {"pull": "room_audio", "room": 2}
+    assert lines.render([RoomSound((2, got))]) == lines.pull(shown, got)
+
+
+@given(TEXTS, st.booleans(), st.sampled_from(BOTH).map(lambda each: each.values[0]))
+def test_frames_that_go_become_the_lines_of_the_long_way(
+    text: str, audio: bool, encoding: Encoding
+) -> None:
+    with patch("estuary_proto.capture.lines.best", lambda: encoding):
+        lines = Lines(audio=audio)
+    lines.mask.hide("api_key", CONFIG.api_key)
+    frame = f'42/sdk,["x",{{"audio":"{text}"}}]'
+    shown = {"pull": "batch", "link": 3}
+    assert lines.render([Pulled(("batch", frame, 3))]) == lines.pull(shown, frame)
+    assert lines.render([nothing_pulled("batch", 3)]) == lines.pull(shown, None)
+
+
+def test_speech_alone_is_told_of_and_finds_room() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    recorder.start_voice(VoiceMode.CONTINUOUS, now=2.0)
+    spool.idle, spool.due, begins = True, float("-inf"), spool.begins
+    now = 2.0
+    while not spool.fulls:
+        recorder.send_audio(bytes(400_000), now=now, live=True)
+        assert spool.begins == begins + 1
+        now += 0.03
+        assert now < 3.0
+
+
+def test_speech_that_is_refused_is_told_with_the_reason() -> None:
+    spool = Kept()
+    recorder = heard(spool)
+    spool.take()
+    for settles in (True, False):
+        with pytest.raises(EstuaryError):
+            recorder.send_audio(b"odd", now=2.0, settles=settles)
+        (line,) = spool.take().decode().splitlines()
+        told = json.loads(line)
+        assert (told["in"], told.get("settles", True)) == ("send_audio", settles)
+        assert told["raised"]["is"]
+        assert "gives" not in told
+
+
 def test_no_more_waits_than_there_is_room_for() -> None:
     spool = Kept()
     recorder = heard(spool)
@@ -422,22 +516,25 @@ def test_no_more_waits_than_there_is_room_for() -> None:
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_line_that_cannot_be_made_ends_the_capture_and_not_the_session(waits: bool) -> None:
+def test_a_line_that_cannot_be_made_ends_the_capture_and_not_the_session(
+    waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spool = Kept()
     recorder = heard(spool)
     spool.take()
 
-    def fails(text: str) -> str:
+    def fails(*told: object) -> Any:
         raise RuntimeError("the formatter is broken")
 
-    recorder._lines.frame = fails
     if waits:
+        recorder._lines.frame = fails
         recorder.receive(1, FRAME, now=2.0)
         assert isinstance(recorder.next_event(), BotResponse)
         recorder.connect(now=2.5)
         assert spool.take() == b""
         assert [type(error) for error in spool.errors] == [RuntimeError]
         return
+    monkeypatch.setattr(recorder._lines, "line", fails)
     recorder.submit(SendText("x"), now=2.0)
     assert recorder.next_frame(1) is not None
     assert [type(error) for error in spool.errors] == [RuntimeError]
