@@ -386,7 +386,8 @@ async def purity(subject: Subject, sound: Any, card: int) -> float:
             async with subject.library.VoiceSession(client, sample_rate=16000):
                 pcm = await said(peer, 1.5)
     hertz, rest = spectrum(pcm[len(pcm) // 3 :], 16000)
-    assert round(hertz) in (1000, 3000)  # 3 kHz is what 13 kHz would come back as.
+    # 3 kHz is what 13 kHz would come back as.
+    assert round(hertz) in (1000, 3000), f"the loudest is {hertz:.1f} Hz, all else at {rest:.0f} dB"
     return rest
 
 
