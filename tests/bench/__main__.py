@@ -12,6 +12,7 @@ live            80 sessions, 50 chunks up and 5 bot_voice of 9600 bytes down a s
 interrupt       20 sessions, ours alone: from the server's interrupt to an empty playback queue
 capture         as paced, ours alone: each session without a capture file, and with one
 capture-voice   as voice, likewise
+capture-live    as live, likewise, with 20 sessions
 imports         CPU time of importing the package in a fresh interpreter
 table           the goals: all steps of `table.py`, or those of --steps; --write FILE for the text
 

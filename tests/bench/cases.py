@@ -34,6 +34,9 @@ CASES = {
         "voice", "delivered bot_voice of 200 ms", 200, rate=5, size=6400, captured=True
     ),
     "live": Case("live", "send_audio of 640 bytes, voice coming down", 80, rate=50, size=640),
+    "capture-live": Case(
+        "live", "send_audio of 640 bytes, voice coming down", 20, rate=50, size=640, captured=True
+    ),
     "interrupt": Case("interrupt", "voice or its interrupt", 20, rate=20, size=9600, ours=True),
     "upstream-burst": Case("upstream", "send_audio of 4800 bytes", 1, events=10000, size=4800),
 }

@@ -36,6 +36,7 @@ LOADS = [
     pytest.param(("live", *PACED), 80, id="live"),
     pytest.param(("interrupt", *PACED), 80, id="interrupt"),
     pytest.param(("capture", *PACED), 80, id="capture"),
+    pytest.param(("capture-live", *PACED), 80, id="capture-live"),
     pytest.param(("upstream-burst", "--events", "200"), 200, id="upstream-burst"),
 ]
 
