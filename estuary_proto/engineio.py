@@ -111,13 +111,14 @@ def read_open(data: str) -> Open:
 
 
 def write_open(opened: Open) -> str:
-    """The data of an OPEN packet, without the leading 0; seconds become whole milliseconds."""
+    """The data of an OPEN packet, without the leading 0; seconds become whole milliseconds, of
+    which a timeout has one at least."""
     return jsontext.dumps(
         {
             "sid": opened.sid,
             "upgrades": list(opened.upgrades),
             "pingInterval": round(opened.ping_interval * 1000),
-            "pingTimeout": round(opened.ping_timeout * 1000),
+            "pingTimeout": max(1, round(opened.ping_timeout * 1000)),
             "maxPayload": opened.max_payload,
         }
     )

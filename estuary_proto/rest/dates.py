@@ -38,7 +38,7 @@ def seconds_of_date(text: str) -> int | None:
     if month not in _MONTHS:
         return None
     year = int(found["year"])
-    if year < 100:  # Of two digits: a date of our time (RFC 9110 5.6.7).
+    if len(found["year"]) == 2:  # A date of our time (RFC 9110 5.6.7).
         year += 2000 if year < 70 else 1900
     try:
         days = date(year, _MONTHS.index(month) + 1, int(found["day"])).toordinal()

@@ -141,6 +141,11 @@ def test_open_comes_back(opened: Open) -> None:
     assert list(fields) == ["sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"]
 
 
+def test_a_timeout_of_less_than_a_millisecond_is_no_zero() -> None:
+    """Which nobody would read: 0 is no time that an answer could take."""
+    assert read_open(write_open(Open("x", ping_timeout=0.0004))).ping_timeout == 0.001
+
+
 @given(st.text() | st.binary() | st.text().map("0".__add__))
 def test_nothing_but_a_peers_fault_is_raised(frame: str | bytes) -> None:
     with suppress(RemoteProtocolError):

@@ -29,6 +29,12 @@ def test_the_century_of_two_digits() -> None:
     assert seconds_of_date(last) == seconds_of_date("Tue, 31 Dec 2069 23:59:59 GMT")
 
 
+def test_four_digits_are_the_year() -> None:
+    long_ago = seconds_of_date("Mon, 01 Jan 0001 00:00:00 GMT")
+    assert long_ago == 24 * 3600
+    assert long_ago == seconds_of_date("Mon Jan  1 00:00:00 0001")
+
+
 @pytest.mark.parametrize(
     "text",
     [
