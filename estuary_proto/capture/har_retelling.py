@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .. import messages, socketio
 from ..answers import Ack
 from ..config import EstuaryConfig, SessionCapabilities
-from ..errors import ErrorCode, EstuaryError, RemoteProtocolError
+from ..errors import EstuaryError, RemoteProtocolError
 from ..jsontext import loads
 from ..states import Role
 from ..timers import Timer
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 ACK_WITHIN: Final = 10.0
 """Seconds that an answer may take where the other client wanted one."""
 
-_NOBODY: Final = "the HAR has no further WebSocket yet"
 _NAMESPACE: Final = "40/sdk"
 _CONNECT: Final = f"{_NAMESPACE},"
 _ACKS: Final = ("43", "46")
@@ -140,6 +139,7 @@ class _Retelling:
         self._sockets = sockets
         self._lines: list[str] = []
         self._zero = sockets[0].at
+        self._link = 0
         started = datetime.fromtimestamp(self._zero, UTC).isoformat(timespec="milliseconds")
         self._core = Recorder(
             config, self._lines.append, path=path, started=started, audio=audio, source=made_by
@@ -153,8 +153,6 @@ class _Retelling:
         self._said: list[str] = []
         self._acks: dict[str, str] = {}
         self._assembler = socketio.Assembler()
-        # The link that stands for the socket that is being told.
-        self._link = 0
 
     def told(self) -> Imported:
         """The whole of it."""
@@ -172,7 +170,7 @@ class _Retelling:
                 else:
                     self._say(message, now)
                 self._settle()
-            self._core.receive_eof(self._core.link, now=now)
+            self._core.receive_eof(self._link, now=now)
             self._settle()
             self._compare()
         if self._core.deadline is not None:  # It would try again for ever.
@@ -185,7 +183,7 @@ class _Retelling:
         self._acks.clear()
         core = self._core
         deadline = core.deadline
-        if deadline is not None and deadline.timer is Timer.RETRY:
+        if deadline is not None and (deadline.timer is Timer.RETRY or deadline.at < now):
             core.handle_timeout(now=max(now, deadline.at))
         else:
             core.connect(now=now)
@@ -196,23 +194,19 @@ class _Retelling:
 
     def _keep_time(self, now: float) -> None:
         core = self._core
-        while (deadline := core.deadline) is not None and deadline.at < now:
-            if deadline.timer is Timer.RETRY:
-                return  # It is for the next socket.
+        # A socket that was silent for too long is given up by ours, whose next try, made at once,
+        # is for the next socket.
+        while core.link == self._link and (deadline := core.deadline) is not None:
+            if deadline.at >= now or deadline.timer is Timer.RETRY:
+                return  # That one is for the next socket too.
             core.handle_timeout(now=deadline.at)
             self._settle()
-            if core.link != self._link:
-                # Ours has given up before the other one did, and dials again. Nobody is there, and
-                # it would ask again and again until the next message, be that a year from here.
-                error = EstuaryError(_NOBODY, ErrorCode.CONNECTION_FAILED)
-                core.dial_failed(core.link, error, now=deadline.at)
-                self._settle()
 
     def _hear(self, data: str | bytes, now: float) -> None:
         if isinstance(data, str) and data[:2] in _ACKS:
             number = ack_id_of(data)
             data = with_ack_id(data, self._acks.get(number, number))
-        self._core.receive(self._core.link, data, now=now)
+        self._core.receive(self._link, data, now=now)
 
     def _say(self, message: Message, now: float) -> None:
         """Have our client mean what the other one said."""

@@ -31,6 +31,7 @@ GREETING = (
     '0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 )
 JOINED = [("<", GREETING), (">", "40/sdk," + json.dumps(AUTH)), ("<", '40/sdk,{"sid":"s"}')]
+BOT = '42/sdk,["bot_response",{"text":"hi","is_final":true,"message_id":"m"}]'
 UP = [*JOINED, ("<", '42/sdk,["session_info",{"session_id":"s","conversation_id":"c"}]')]
 
 
@@ -178,6 +179,20 @@ def test_a_client_that_does_not_say_who_it_is(auth: str) -> None:
     found = from_har(har([("<", GREETING), (">", auth), *UP[2:]], url="http://h/socket.io/"))
     checked(found)
     assert json.loads(found.lines[0])["config"]["character_id"] == "unknown"
+
+
+@pytest.mark.parametrize("gap", [60.0, 1e9])
+def test_a_socket_that_was_silent_for_longer_than_ours_bears(gap: float) -> None:
+    """Ours has given it up then; what still comes on it is the late word of a dead socket."""
+    given = har([*UP, ("<", BOT), ("<", "2")], [*UP, ("<", BOT)])
+    first, second = (entry["_webSocketMessages"] for entry in given["log"]["entries"])
+    for one in (*first[-2:], *second):
+        one["time"] += gap
+    found = from_har(given)
+    names = [type(event).__name__ for event in checked(found)]
+    assert names.count("Connected") == 2
+    assert names.count("BotResponse") == 1
+    assert len(found.lines) < 100
 
 
 def test_deadlines_between_frames_are_kept() -> None:
