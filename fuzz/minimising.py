@@ -112,7 +112,7 @@ def frames_of(name: str, data: bytes) -> list[str | bytes] | None:
         if flag(choose):
             return pack(making.socket_packet(choose))
         return ["4" + choose.rest.decode("utf-8", "replace")]
-    if name == "engine_io" and choose.below(4) == 3:
+    if name == "engine_io" and choose.below(5) == 3:
         return [choose.rest.decode("utf-8", "replace")]
     return None
 

@@ -49,6 +49,12 @@ ODD: Final = (
 )
 """Values that somebody may trip over."""
 
+NUMBERS: Final[tuple[Any, ...]] = (
+    0, 1, -1, False, True, None, "1", 0.5, -0.0, 25_000, 1.7e9, 1.7e12, 2**31, 2**31 + 1,
+    2**53 + 1, 2**63, 10**400, 1e308, 1e999, [], {},
+)  # fmt: skip
+"""What may stand where a number should: small, large, absurd, or no number at all."""
+
 WORDS: Final = ("", "m1", "m2", "s", "c", "redacted", "hi", "<action", 'e="x">', "🌊", "wave")
 """Short texts that mean something somewhere."""
 
@@ -70,6 +76,11 @@ def json(choose: Chooser, depth: int = DEPTH) -> Any:
     if kind == 7:
         return many(choose, lambda c: json(c, depth - 1), 4)
     return {_key(choose): json(choose, depth - 1) for _ in range(choose.below(5))}
+
+
+def number(choose: Chooser) -> Any:
+    """What a peer may send for a number."""
+    return pick(choose, NUMBERS) if flag(choose) else choose.whole()
 
 
 def _key(choose: Chooser) -> str:
@@ -197,6 +208,17 @@ def handshake(choose: Chooser) -> Open:
         (1 + choose.below(100_000)) / 1000,
         engineio.LEAST_PAYLOAD + choose.below(10**6),
     )
+
+
+def greeting(choose: Chooser) -> dict[str, Any]:
+    """What a peer may greet with: the names that count, and what it likes in them."""
+    found: dict[str, Any] = {"sid": "e" if choose.below(8) else json(choose, 0)}
+    for name in ("pingInterval", "pingTimeout", "maxPayload"):
+        if flag(choose):
+            found[name] = number(choose)
+    if flag(choose):
+        found["upgrades"] = json(choose, 1)
+    return found
 
 
 def socket_packet(choose: Chooser) -> socketio.Packet:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from calendar import day_name, month_abbr, monthrange
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from estuary_anyio.gateway.link import BrainError
 from estuary_anyio.gateway.openai_brain import DONE, read_line
 from estuary_proto.config import RetryConfig
+from estuary_proto.messages import UnknownEvent
 from estuary_proto.models.base import Model
-from estuary_proto.models.turns import TurnResult
+from estuary_proto.models.extras import ApiEndpointResult
+from estuary_proto.models.turns import TurnResult, TurnText
 from estuary_proto.rest import (
     Call,
     Exchange,
@@ -31,6 +35,8 @@ from estuary_proto.rest.forms import File
 from estuary_proto.rest.turns import TurnReader
 from estuary_proto.testing import making
 from estuary_proto.testing.choosing import FromBytes, flag, pick
+
+from .references import REFUSED, json_value, misfit
 
 SECRET = "est_the_key_of_nobody"
 LINE = 400
@@ -104,6 +110,7 @@ def answer(data: bytes) -> None:
         assert response.is_success
         if isinstance(exchange.value, Model):
             assert exchange.value.check()
+            assert misfit(exchange.value) is None
             repr(exchange.value)
     else:
         assert not response.is_success
@@ -128,13 +135,49 @@ def _body(choose: FromBytes) -> bytes:
 
 
 def http_date(data: bytes) -> None:
-    """Times in headers are numbers, or None."""
+    """Times in headers are numbers, or None; what calendars know is read as they say."""
     choose = FromBytes(data)
-    text = _date(choose) if flag(choose) else choose.rest.decode("latin-1")
+    kind = choose.below(4)
+    if kind > 1:
+        _calendar(choose, century=kind == 2)
+        return
+    text = _date(choose) if kind else choose.rest.decode("latin-1")
     seconds = seconds_of_date(text)
     assert seconds is None or 0 <= seconds < 10**12
-    wait = retry_after(HttpResponse(503, (("retry-after", text), ("date", text))))
-    assert wait is None or 0 <= wait <= 10**9
+    for now in (text, "Fri, 21 Nov 2025 09:59:00 GMT"):
+        wait = retry_after(HttpResponse(503, (("retry-after", text), ("date", now))))
+        assert wait is None or 0 <= wait < 10**12
+
+
+def _calendar(choose: FromBytes, *, century: bool) -> None:
+    """Two times, in every form that RFC 9110 has for them: one is as long after the other as
+    the calendar says, and nobody waits for what has been. Two digits are a year from 1970 on."""
+    one, other = (_moment(choose, century=century) for _ in range(2))
+    wait = max(0.0, (one - other).total_seconds())
+    for then in _forms(one, century=century):
+        for now in _forms(other, century=century):
+            said = (("Retry-After", then), ("Date", now))
+            assert retry_after(HttpResponse(503, said)) == wait
+    seconds = choose.below(10**9)
+    assert retry_after(HttpResponse(503, (("Retry-After", str(seconds)),))) == seconds
+
+
+def _moment(choose: FromBytes, *, century: bool) -> datetime:
+    year = 1970 + choose.below(100) if century else 1 + choose.below(9999)
+    month = 1 + choose.below(12)
+    day = 1 + choose.below(monthrange(year, month)[1])
+    return datetime(year, month, day, choose.below(24), choose.below(60), choose.below(60))
+
+
+def _forms(when: datetime, *, century: bool) -> list[str]:
+    """A time in the three forms of RFC 9110 5.6.7; two digits say a year of this century only."""
+    name, month, day = day_name[when.weekday()], month_abbr[when.month], when.day
+    year, time = f"{when.year:04}", f"{when:%H:%M:%S}"
+    forms = [
+        f"{name[:3]}, {day:02} {month} {year} {time} GMT",
+        f"{name[:3]} {month} {day:2} {time} {year}",
+    ]
+    return [*forms, f"{name}, {day:02}-{month}-{year[2:]} {time} GMT"] if century else forms
 
 
 _MONTHS = ("Jan", "Feb", "Dec", "Foo")
@@ -154,11 +197,44 @@ def _date(choose: FromBytes) -> str:
 
 
 def turn_stream(data: bytes) -> None:
-    """A streamed turn cut anywhere gives the same events, or the same failure with its text."""
+    """A streamed turn cut anywhere gives the events that its lines hold, or the same failure with
+    its text."""
     choose = FromBytes(data)
     stream = _lines(choose) if flag(choose) else choose.rest
     found = [_turn(stream, size) for size in (max(1, len(stream)), 1, 5)]
     assert all(one == found[0] for one in found)
+    told, text, how = found[0]
+    assert ([type(event) for event in told], text, how == "done") == _by_lines(stream)
+
+
+def _by_lines(stream: bytes) -> tuple[list[type], str, bool]:
+    """What whole lines tell: kinds of events, the text, and whether all went well."""
+    kinds: list[type] = []
+    text = ""
+    for line in stream.split(b"\n"):
+        if not line.strip() and len(line) <= LINE:
+            continue
+        said = json_value(line.decode()) if len(line) <= LINE and _is_text(line) else REFUSED
+        if not isinstance(said, dict) or said.get("type") == "error":
+            break
+        named = said.get("type")
+        kinds.append(_KINDS.get(named, UnknownEvent) if isinstance(named, str) else UnknownEvent)
+        if kinds[-1] is TurnText:
+            text += TurnText.from_dict(said.get("data")).text
+        if kinds[-1] is TurnResult:
+            return kinds, text, True
+    return kinds, text, False
+
+
+def _is_text(line: bytes) -> bool:
+    return line.decode("utf-8", "ignore").encode() == line
+
+
+_KINDS: dict[str, type] = {
+    "text_delta": TurnText,
+    "turn_completed": TurnResult,
+    "api_endpoint_result": ApiEndpointResult,
+}
 
 
 _EVENTS = (

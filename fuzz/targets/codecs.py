@@ -20,10 +20,21 @@ from estuary_proto import socketio as sio
 from estuary_proto.actions import MAX_TAG, TagFilter, spoken
 from estuary_proto.errors import LocalProtocolError, RemoteProtocolError
 from estuary_proto.models.conversation import ResponseChunk
+from estuary_proto.packing import PLAIN_EVENT
 from estuary_proto.states import Role
 from estuary_proto.testing import making
 from estuary_proto.testing.choosing import FromBytes, flag, pick
 from estuary_proto.transcript import MAX_OPEN, Transcript
+
+from .references import (
+    REFUSED,
+    WholeTexts,
+    greeting_of,
+    json_value,
+    misfit,
+    packet_of,
+    without_tags,
+)
 
 if TYPE_CHECKING:
     from estuary_proto.config import TextMode
@@ -47,17 +58,34 @@ def overflows(value: Any) -> bool:
 
 
 def json_text(data: bytes) -> None:
-    """What was read can be written, and is read back the same; a start index changes nothing."""
+    """What the json module reads is read, the same and nothing else; it can be written again."""
     choose = FromBytes(data)
-    text = _nested(choose) if choose.below(8) == 7 else text_of(choose.rest)
-    try:
-        value = jsontext.loads(text)
-    except RemoteProtocolError:
+    kind = choose.below(8)
+    if kind == 7:
+        text = _nested(choose)
+    elif kind == 6:
+        text = _surrounded(choose)
+    else:
+        text = text_of(choose.rest)
+    expected = json_value(text)
+    for given, start in ((text, 0), ("ab" + text, 2)):
+        try:
+            value = jsontext.loads(given, start)
+        except RemoteProtocolError:
+            value = REFUSED
+        # Equal is not enough: 1, 1.0 and true are.
+        assert value is expected or repr(value) == repr(expected)
+    if expected is REFUSED or overflows(expected):
         return
-    assert json.dumps(jsontext.loads("ab" + text, 2)) == json.dumps(value)
-    if overflows(value):
-        return
-    assert jsontext.loads(jsontext.dumps(value)) == value
+    assert jsontext.loads(jsontext.dumps(expected)) == expected
+
+
+def _surrounded(choose: FromBytes) -> str:
+    """JSON with blanks around it, and now and then with more behind that."""
+    blanks = (" \t\n\r"[: choose.below(5)], "\x0b", "\u00a0", "\ufeff")
+    before, after = pick(choose, blanks), pick(choose, blanks)
+    text = json.dumps(making.json(choose, 2), ensure_ascii=flag(choose))
+    return f"{before}{text}{after}{choose.text(4)}"
 
 
 def _nested(choose: FromBytes) -> str:
@@ -69,9 +97,9 @@ def _nested(choose: FromBytes) -> str:
 
 
 def engine_io(data: bytes) -> None:
-    """Packets from bytes and back; greetings; python-engineio reads what we write."""
+    """Packets from bytes and back; greetings as they should be read; python-engineio reads ours."""
     choose = FromBytes(data)
-    mode = choose.below(4)
+    mode = choose.below(5)
     if mode == 0:
         packet = making.engine_packet(choose)
         if isinstance(packet.data, bytes):
@@ -86,8 +114,10 @@ def engine_io(data: bytes) -> None:
         assert eio.read_open(eio.write_open(opened)) == opened
     elif mode == 2:
         assert eio.decode(choose.rest) == (eio.PacketType.MESSAGE, choose.rest)
-    else:
+    elif mode == 3:
         _engine_text(text_of(choose.rest))
+    else:
+        _engine_text("0" + json.dumps(making.greeting(choose)))
 
 
 def _engine_text(frame: str) -> None:
@@ -96,35 +126,50 @@ def _engine_text(frame: str) -> None:
     except RemoteProtocolError:
         return
     assert isinstance(packet.data, str)
+    assert f"{packet.type:d}{packet.data}" == frame
     assert eio.encode(packet.type, packet.data) == frame
     if packet.type is not eio.PacketType.OPEN:
         return
     try:
+        expected = greeting_of(jsontext.loads(packet.data))
+    except RemoteProtocolError:
+        expected = REFUSED
+    try:
         opened = eio.read_open(packet.data)
     except RemoteProtocolError:
+        assert expected is REFUSED
         return
-    assert opened.sid
-    assert opened.ping_interval >= 0 < opened.ping_timeout
-    assert opened.max_payload >= eio.LEAST_PAYLOAD
+    assert opened == expected
     assert eio.read_open(eio.write_open(opened)).sid == opened.sid
 
 
 def socket_io(data: bytes) -> None:
-    """Packets from text and bytes and back, and python-socketio's parser on the same."""
+    """Packets from text and bytes and back, one after another, and python-socketio on the same."""
     choose = FromBytes(data)
     if flag(choose):
         packet = making.socket_packet(choose)
         frames = sio.encode(packet)
         assert _assembled(frames) == packet
         _same_for_the_judge(packet, frames)
+        more = [making.socket_packet(choose) for _ in range(choose.below(3))]
+        _one_after_another([packet, *more])
         return
     frames = [text_of(choose.rest)]
+    text = "4" + str(frames[0])
+    expected = packet_of(text[1:])
     try:
-        packet = sio.decode(str(frames[0]))
+        packet = sio.decode(text, 1)
+    except RemoteProtocolError:
+        assert expected is REFUSED
+        return
+    # Not by ==, for which 1 and true are the same.
+    assert repr(packet) == repr(expected) == repr(sio.decode(text[1:]))
+    if text.startswith(PLAIN_EVENT):  # The short way leads to the same place.
+        assert repr(sio.plain_event(text, PLAIN_EVENT)) == repr(packet.data)
+    try:
         whole = sio.Assembler().feed(packet)
     except RemoteProtocolError:
         return
-    assert sio.decode("4" + str(frames[0]), 1) == packet or overflows(packet.data)
     if whole is None or not packet.namespace.isprintable():
         return
     if not overflows(whole.data) and "," not in whole.namespace:
@@ -148,6 +193,21 @@ def _assembled(frames: list[str | bytes]) -> sio.Packet:
             found = assembler.feed_binary(frame)
     assert found is not None
     return found
+
+
+def _one_after_another(packets: list[sio.Packet]) -> None:
+    """An assembler with just the room for the largest of them gives back each: what was before
+    counts no more."""
+    sent = [sio.encode(packet) for packet in packets]
+    most = max(sum(map(len, attachments)) for _, *attachments in sent)
+    assembler = sio.Assembler(max(map(len, sent)) - 1, most)
+    for packet, (text, *attachments) in zip(packets, sent, strict=True):
+        found = assembler.feed(sio.decode(str(text)))
+        for piece in attachments:
+            assert found is None
+            found = assembler.feed_binary(bytes(piece))  # type: ignore[arg-type]
+        assert found == packet
+        assert not assembler.pending
 
 
 def _same_for_the_judge(packet: sio.Packet, frames: list[str | bytes]) -> None:
@@ -185,6 +245,7 @@ def message(data: bytes) -> None:
     found = messages.read(sender, cls.WIRE, args)
     assert type(found) is cls
     assert found.check()
+    assert misfit(found) is None
     name, again = messages.write(found)
     assert name == cls.WIRE
     assert messages.read(sender, name, again) == found
@@ -206,6 +267,7 @@ def any_model(data: bytes) -> None:
     found = cls.from_dict(given)
     assert type(found) is cls
     assert found.check()
+    assert misfit(found) is None
     repr(found)
     assert cls.from_dict(found.to_dict()).check()
 
@@ -214,16 +276,17 @@ def any_model(data: bytes) -> None:
 
 
 def action_tags(data: bytes) -> None:
-    """Text in pieces shows what the whole shows, holds back no more than a tag, loses nothing."""
+    """Text whole and in pieces shows, holds back and finds what a reader of whole texts does."""
     text = text_of(data)
-    whole, tags = _filtered([text])
-    for size in (1, 3):
+    shown, held, expected = without_tags(text)
+    whole = shown + held
+    for size in (max(1, len(text)), 1, 3):
         pieces = [text[at : at + size] for at in range(0, len(text), size)]
-        assert _filtered(pieces) == (whole, tags)
+        assert _filtered(pieces) == (whole, expected)
     assert spoken(text) == " ".join(whole.split())
     assert len(whole) <= len(text)
     if "<" not in text:
-        assert (whole, tags) == (text, [])
+        assert (whole, expected) == (text, [])
 
 
 def _filtered(pieces: list[str]) -> tuple[str, list[Any]]:
@@ -240,27 +303,40 @@ MODES: tuple[TextMode, ...] = ("auto", "delta", "cumulative")
 
 
 def transcript(data: bytes) -> None:
-    """Chunks in any order: pieces add up to the text of a message; what is open is bounded."""
+    """Chunks in any order: the texts and actions of a transcript that keeps whole texts, each told
+    once; pieces add up to the text of a message; what is open is bounded."""
     choose = FromBytes(data)
-    one = Transcript(pick(choose, MODES))
+    mode = pick(choose, MODES)
+    one, other = Transcript(mode), WholeTexts(mode)
     shown: dict[str, str] = {}
+    crowded = False
     while choose.more:
-        chunk = _chunk(choose)
-        if choose.below(16) == 15:
+        chunks = [_chunk(choose)]
+        rare = choose.below(16)
+        if rare == 15:
             for number in range(1 if flag(choose) else MAX_OPEN + 9):
-                one.redact(f"n{number}" if number else chunk.message_id)
+                key = f"n{number}" if number else chunks[0].message_id
+                one.redact(key)
+                other.redact(key)
             assert len(one._redacted) <= MAX_OPEN
-        for over in set(shown) - set(one._open):
-            del shown[over]
-        told = one.feed(chunk)
-        if told is None:
-            continue
-        said = told.response
-        before = shown.get(chunk.message_id, "")
-        assert said.text == (said.partial if said.replaces else before + said.partial)
-        shown[chunk.message_id] = said.text
-        assert len(one._open) <= MAX_OPEN
-        assert len(one._redacted) <= MAX_OPEN
+        elif rare == 14 and not crowded:
+            # More at a time than may be open; the next chunk is of any of them.
+            crowded = True
+            chunks += [ResponseChunk("x", message_id=f"n{number}") for number in range(MAX_OPEN)]
+        for chunk in chunks:
+            for over in shown.keys() - one._open.keys():
+                del shown[over]
+            told, expected = one.feed(chunk), other.feed(chunk)
+            assert (told is None) == (expected is None)
+            if told is None or expected is None:
+                continue
+            said = told.response
+            before = shown.get(chunk.message_id, "")
+            assert said.text == (said.partial if said.replaces else before + said.partial)
+            assert (said.text, [(tag.name, dict(tag.params)) for tag in told.actions]) == expected
+            shown[chunk.message_id] = said.text
+            assert len(one._open) <= MAX_OPEN
+            assert len(one._redacted) <= MAX_OPEN
 
 
 def _chunk(choose: FromBytes) -> ResponseChunk:
