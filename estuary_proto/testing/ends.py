@@ -20,6 +20,7 @@ from ..gateway import (
 from ..states import Role, State
 from .minds import MOST_DUE, SERVER, Outsiders, blames, counting
 from .pair import Pair
+from .rules import unmoved
 from .runs import CONFIG, bounded
 from .users import REFUSABLE, User, holds, replays
 
@@ -123,6 +124,7 @@ class TalkRun(User):
         self._outside = outside
         self._memory = MemoryStore()
         self._stalled: set[Role] = set()
+        self._answers: list[str] = [""]
         self.core.connect(now=self.now)
         self._step()
 
@@ -136,6 +138,9 @@ class TalkRun(User):
         self._step()
         if self.session is not None:
             bounded(self.session._conn)
+            talk = self.session._talk
+            if talk is not None and talk.message_id != self._answers[-1]:
+                self._answers.append(talk.message_id)
 
     def finish(self) -> None:
         """The sockets drain, the user leaves: all came once, nobody broke the protocol."""
@@ -164,6 +169,11 @@ class TalkRun(User):
         """A share is over; it was not ours."""
         if self.session is not None:
             self.session.revoke("share", now=self.now)
+
+    def do_former(self) -> None:
+        """Late words of an answer that was over before this one began."""
+        if self.session is not None and len(self._answers) > 1:
+            unmoved(self.session, self._answers[-2] or "none", self.now)
 
     def do_wait(self) -> None:
         """Time has passed; nothing else."""

@@ -23,6 +23,7 @@ from ..gateway.session import MAX_WAITING
 from ..packing import pack_audio
 from ..policy import Cause
 from ..socketio import Assembler
+from .rules import Listening, Silence, unmoved
 from .runs import bounded
 from .users import holds
 
@@ -109,6 +110,10 @@ class MindRun:
         self.now: float = 1.0
         self.log: list[Any] = []
         self._assembler = Assembler()
+        self._silence = Silence()
+        self._listening = Listening()
+        self._answers: list[str] = [""]
+        self._ended: float | None = None
         self.session.start(now=self.now)
 
     def do(self, operation: Operation) -> None:
@@ -133,7 +138,12 @@ class MindRun:
         self.log += map(repr, self.outsiders.take(session))
         holds(len(session._waiting) <= MAX_WAITING + 300, "what waits is bounded")
         bounded(session._conn)
+        if session._talk is not None and session._talk.message_id != self._answers[-1]:
+            self._answers.append(session._talk.message_id)
         if session.closed is not None:
+            if self._ended is None:
+                self._ended = self.now
+            self._silence.judge(session._conn, session.closed, self._ended)
             left = session.deadline, session.wants_write, session.next_frame()
             holds(left == (None, False, None), "nothing is left after the end")
 
@@ -142,7 +152,14 @@ class MindRun:
     def do_receive(self, frame: str | bytes) -> None:
         """A frame comes, where frames are read."""
         if self.session.wants_read:
+            self._silence.receives(self.session._conn, frame, self.now)
+            self._listening.receives(self.session, frame)
             self.session.receive(frame, now=self.now)
+
+    def do_former(self) -> None:
+        """The client is late: it speaks of an answer that was over before this one began."""
+        if self.session.wants_read and len(self._answers) > 1:
+            unmoved(self.session, self._answers[-2] or "none", self.now)
 
     def do_voice(self, pcm: bytes) -> None:
         """A piece of the microphone."""
@@ -159,6 +176,7 @@ class MindRun:
             frame = self.session.next_frame()
             self.log.append(frame)
             if isinstance(frame, (str, bytes)):
+                self._listening.sends(frame)
                 self._read(frame)
 
     def _read(self, frame: str | bytes) -> None:

@@ -117,7 +117,12 @@ def _count(choose: Chooser) -> tuple[Any, ...]:
     return (1 + choose.below(9),)
 
 
+def _talks(choose: Chooser) -> tuple[Any, ...]:
+    return (1 + choose.below(15), flag(choose), flag(choose))
+
+
 def _connection(role: Role) -> Mapping[str, Callable[[Chooser], tuple[Any, ...]]]:
+    ours: dict[str, Callable[[Chooser], tuple[Any, ...]]] = {"talk": _talks}
     return {
         "receive": lambda choose: _peers(choose, role.other),
         "receive again": lambda choose: (pick(choose, making.FRAMES[role.other]),),
@@ -133,6 +138,8 @@ def _connection(role: Role) -> Mapping[str, Callable[[Chooser], tuple[Any, ...]]
         "start": _none,
         "fault": _none,
         "refused": _none,
+        "receive beat": _one_of("2", "3"),
+        **(ours if role is Role.CLIENT else {}),
     }
 
 
@@ -169,6 +176,7 @@ _CLIENT: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     "credential_failed": _none,
     "late": _none,
     "flood": lambda choose: (pick(choose, making.FRAMES[Role.SERVER]), FLOODS[0]),
+    "speak": lambda choose: (choose.below(200), flag(choose)),
 }
 
 _NETWORK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
@@ -211,6 +219,8 @@ _GATEWAY: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     "eof": _one_of(*CODES),
     "flood": lambda choose: _flood(choose, Role.CLIENT),
     **_OUTSIDERS,
+    "receive voice": _one_of(*(f'42{NAMESPACE},["{verb}_voice"]' for verb in ("start", "stop"))),
+    "former": _none,
 }
 
 _TALK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
@@ -219,6 +229,7 @@ _TALK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     "say_lines": lambda choose: (pick(choose, (0.0, 0.5)), flag(choose), False),
     **{verb: made for verb, made in _NETWORK.items() if verb != "hole"},
     **_OUTSIDERS,
+    "former": _none,
 }
 
 
@@ -232,6 +243,8 @@ class Kind(NamedTuple):
 
 CLIENT: Final = Kind(tuple(_CLIENT.items()))
 """On one `Client`: its user, its driver, a server that sends whatever it likes."""
+ODD_CLOCK: Final = CLIENT._replace(after=(*AFTER, -3.0))
+"""The same, with a clock that goes back now and then."""
 CONNECTION: Final = {role: Kind(tuple(_connection(role).items())) for role in Role}
 """On one `Connection` of this role."""
 PAIR: Final = Kind(tuple(_PAIR.items()))

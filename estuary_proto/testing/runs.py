@@ -18,12 +18,14 @@ from ..answers import Ack
 from ..capture import Recorder
 from ..config import EstuaryConfig
 from ..connection import MAX_EVENTS
-from ..errors import EstuaryError, LocalProtocolError
-from ..events import AckDue, AckSettled, Closed, CredentialNeeded, Settled
+from ..errors import EstuaryError, LocalProtocolError, SendBlocked
+from ..events import AckDue, AckSettled, Closed, CredentialNeeded, Ready, Settled
+from ..models.session import ConnectionState, SessionInfo, VoiceMode
 from ..outbox import BUFFER_BYTES, MAX_CONTROL
 from ..states import Role, State
 from ..transcript import MAX_OPEN
 from .making import GREETING
+from .rules import Goodbyes, Silence, adds_up, sound_in
 from .steps import at, events, make
 from .users import REFUSABLE, User, holds, replays
 
@@ -37,14 +39,18 @@ CONFIG: Final = EstuaryConfig("ws://h", "est_long_key", "c", "p", max_reconnect_
 JOIN: Final = (GREETING, "40/sdk,{}", '42/sdk,["session_info",{"session_id":"s"}]')
 """What a server says while it lets a client in."""
 
+PCM: Final = bytes(range(256))
+"""Sound of which no sample is like another, nor like halves of two."""
+
 _ACKS: Final = (State.JOINING, State.JOINED, State.GREETED, State.READY)
 
 
 def bounded(conn: Connection) -> None:
-    """Check that a connection keeps no more than it may, whatever came."""
+    """Check that a connection keeps no more than it may, whatever came, and knows how much."""
     outbox, transcript = conn._outbox, conn._transcript
     holds(len(outbox._control) <= MAX_CONTROL, "control is bounded")
     holds(outbox.waiting <= BUFFER_BYTES + 2**20, "messages are bounded")
+    adds_up(outbox)
     holds(len(transcript._open) <= MAX_OPEN, "open messages are bounded")
     holds(len(transcript._redacted) <= MAX_OPEN, "redacted messages are bounded")
 
@@ -61,6 +67,8 @@ class ConnectionRun:
         self.log: list[Any] = []
         self._receipts: set[int] = set()
         self._acks: set[int] = set()
+        self._silence = Silence()
+        self._session = self.conn.session
 
     def do(self, operation: Operation) -> None:
         """Let it happen, and check."""
@@ -71,7 +79,7 @@ class ConnectionRun:
             self._perform(operation.verb, operation.args)
         except LocalProtocolError as error:
             # Only the caller's own doing raises, and it changes nothing.
-            ours = operation.verb in ("submit", "start") or before[0] is State.IDLE
+            ours = operation.verb in ("submit", "start", "talk") or before[0] is State.IDLE
             holds(ours, f"{operation.verb} raises nothing: {error}")
             after = conn.state, conn.deadline, conn.wants_write
             holds(after == before, f"a refused {operation.verb} changes nothing")
@@ -95,7 +103,18 @@ class ConnectionRun:
 
     def do_receive(self, frame: str | bytes) -> None:
         """A frame comes."""
+        self._silence.receives(self.conn, frame, self.now)
         self.conn.receive(frame, now=self.now)
+
+    def do_talk(self, count: int, live: bool, settles: bool) -> None:
+        """So many frames of 100 ms, as far as there is room for them."""
+        for _ in range(count):
+            try:
+                receipt, *_ = self.conn.send_audio(bytes(320), 0.1, live=live, settles=settles)
+            except SendBlocked:
+                break
+            if receipt:
+                self._receipts.add(receipt)
 
     def do_submit(self, message: Any, ack_within: float | None) -> None:
         """Something is to be sent."""
@@ -159,6 +178,11 @@ class ConnectionRun:
             elif isinstance(event, AckSettled):
                 holds(event.receipt in self._acks, "an acknowledgement settles once")
                 self._acks.remove(event.receipt)
+            elif isinstance(event, (Ready, SessionInfo)):
+                self._session = event.session if isinstance(event, Ready) else event
+            self._silence.judge(conn, event, self.now)
+        if conn.role is Role.CLIENT and conn.state is State.READY:
+            holds(conn.session is self._session, "the session that stands is the one that was told")
         ends = [isinstance(event, Closed) for event in told]
         if conn.state is not State.CLOSED:
             holds(not any(ends), "who is not closed does not say so")
@@ -175,15 +199,28 @@ class ClientRun(User):
 
     A `faithful` one has a driver that does what it should: it dials when it is asked to, and takes
     every frame. `lines` are the capture: `finish` replays it, and all must come out the same.
+    Operations may go back in time; for a `steady` one time stands still then, and `events` and
+    `sent` must be the same: the client's time never goes back.
     """
 
     def __init__(
-        self, config: EstuaryConfig = CONFIG, *, seed: int = 1, faithful: bool = False
+        self,
+        config: EstuaryConfig = CONFIG,
+        *,
+        seed: int = 1,
+        faithful: bool = False,
+        steady: bool = False,
     ) -> None:
         self.lines: list[str] = []
         super().__init__(Recorder(config, self.lines.append, seed=seed), 5.0)
         self.events: list[Any] = []
+        self.sent: list[Any] = []
+        self.went_back: bool = False
+        """Whether the clock has."""
+        self._clock = self.now
+        self._steady = steady
         self._faithful = faithful
+        self._goodbyes = Goodbyes(config)
         self._opened = 0
         self._acks: list[int] = []
         self.do_join()
@@ -191,7 +228,7 @@ class ClientRun(User):
 
     def do(self, operation: Operation) -> None:
         """Let it happen, and check."""
-        self.now += operation.after
+        self._pass(self._clock + operation.after)
         if self._faithful and not self.core.is_connected:
             self.do_join()
         try:
@@ -204,11 +241,19 @@ class ClientRun(User):
         conn = self.core.client._connection
         if conn is not None:
             bounded(conn)
+            stands = conn.session if conn.state is State.READY else self.core.session
+            holds(self.core.session is stands, "the session is that of the connection")
+
+    def _pass(self, clock: float) -> None:
+        """The clock says this."""
+        self.went_back = self.went_back or clock < self._clock
+        self._clock = clock
+        self.now: float = max(self.now, clock) if self._steady else clock
 
     def finish(self) -> None:
         """Leave; everything that was promised has come by then, and the capture replays."""
         core = self.core
-        core.disconnect(now=self.now)
+        self.do_disconnect()
         core.receive_eof(core.link, now=self.now)
         self._drain()
         holds(core.deadline is None, "no deadline is left")
@@ -220,6 +265,7 @@ class ClientRun(User):
     def _drain(self) -> None:
         while (event := self.core.next_event()) is not None:
             self.events.append(event)
+            self._goodbyes.judge(event)
         while self.core.next_command() is not None:
             pass
 
@@ -229,13 +275,39 @@ class ClientRun(User):
         else:
             self.use(verb, args)
 
+    def do_connect(self) -> None:
+        """The user wants a session; what was said to the one before is over with it."""
+        self.core.connect(now=self.now)
+        self._drain()
+        self._goodbyes.said = False
+
+    def do_disconnect(self) -> None:
+        """The user says goodbye, to a session if there is one."""
+        if self.core.state is ConnectionState.CONNECTED:
+            self._goodbyes.said = True
+        self.core.disconnect(now=self.now)
+
+    def do_speak(self, cut: int, live: bool) -> None:
+        """Sound in two pieces, cut at any byte, to a server that listens if it may: as many samples
+        go out as come in, each of them whole; or none, of who is muted or has to wait."""
+        if self.core.voice.mode is None:
+            self.use("start_voice", (VoiceMode.CONTINUOUS,))
+        self._take_all()
+        while self._acks:
+            self.do_ack()
+            self._take_all()
+        for piece in (PCM[:cut], PCM[cut:]):
+            self.use("send_audio", (piece, live))
+        said = sound_in(self._take_all())
+        # Half a sample may have been left over by what was said before.
+        holds(said in (b"", PCM) or said[1:] == PCM[:-1], "sound goes out as it came in")
+
     # --- the driver and the server -----------------------------------------------------------
 
     def do_join(self) -> None:
         """A server that lets the client in."""
         core, now = self.core, self.now
-        core.connect(now=now)
-        self._drain()
+        self.do_connect()
         if self.events and isinstance(self.events[-1], CredentialNeeded):
             core.credential(core.link, "ect_x", "player", 60.0, now=now)
         if self._opened == core.link or core.deadline is None:
@@ -276,11 +348,23 @@ class ClientRun(User):
     def do_frame(self, count: int, batch: bool) -> None:
         """So many frames are taken."""
         for number in range(count):
-            frame = self.core.next_frame(self.core.link, batch=batch and number > 0)
-            if isinstance(frame, str) and frame.startswith("42/sdk,"):
-                digits = frame[7:].partition("[")[0]
-                if digits:
-                    self._acks.append(int(digits))
+            self._take(batch=batch and number > 0)
+
+    def _take(self, *, batch: bool = False) -> Any:
+        frame = self.core.next_frame(self.core.link, batch=batch)
+        self.sent.append(frame)
+        if isinstance(frame, str) and frame.startswith("42/sdk,"):
+            digits = frame[7:].partition("[")[0]
+            if digits:
+                self._acks.append(int(digits))
+        return frame
+
+    def _take_all(self) -> list[Any]:
+        """Every frame, until there is none."""
+        taken = []
+        while (frame := self._take()) is not None:
+            taken.append(frame)
+        return taken
 
     def do_receive_eof(self, code: int | None) -> None:
         """The WebSocket is gone."""
@@ -290,7 +374,7 @@ class ClientRun(User):
         """Time passes to the next deadline."""
         deadline = self.core.deadline
         if deadline is not None:
-            self.now: float = max(self.now, deadline.at)
+            self._pass(max(self._clock, deadline.at))
             self.core.handle_timeout(now=self.now)
             after = self.core.deadline
             holds(after is None or after.at > self.now, "what was due has been done")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REFUSABLE: Final = frozenset(
-    "submit ask start_voice stop_voice press release send_audio say_lines".split()
+    "submit ask start_voice stop_voice press release send_audio say_lines speak".split()
 )
 """What a client may refuse its user."""
 
