@@ -16,6 +16,7 @@ from estuary_proto.connection import Connection
 from estuary_proto.errors import LocalProtocolError
 from estuary_proto.events import Settled
 from estuary_proto.gateway import Outside
+from estuary_proto.gateway.conversation import Conversation
 from estuary_proto.gateway.session import ServerSession
 from estuary_proto.states import Role, State
 from estuary_proto.testing import making, strategies
@@ -26,14 +27,17 @@ from estuary_proto.testing.operations import (
     CLIENT,
     CONNECTION,
     GATEWAY,
+    ODD_CLOCK,
     PAIR,
     TALK,
     Kind,
     Operation,
     operations,
 )
-from estuary_proto.testing.runs import CONFIG, ClientRun, ConnectionRun
+from estuary_proto.testing.rules import sound_in
+from estuary_proto.testing.runs import CONFIG, PCM, ClientRun, ConnectionRun
 from estuary_proto.testing.users import holds
+from estuary_proto.voice import Voice
 
 # --- choices ----------------------------------------------------------------------------------
 
@@ -312,3 +316,92 @@ def test_a_token_is_given_to_who_asks() -> None:
     assert talk.core.is_connected
     talk.do(Operation(120.0, "wait"))
     talk.finish()
+
+
+def test_a_sum_that_is_wrong_is_noticed() -> None:
+    connection = ConnectionRun(Role.CLIENT, State.READY)
+    connection.do(Operation(0.0, "talk", (15, True, False)))
+    connection.do(Operation(0.0, "talk", (15, False, True)))
+    connection.conn._outbox._bytes += 1
+    with pytest.raises(AssertionError, match="bytes are said to wait"):
+        connection.do(Operation(0.0, "timeout"))
+
+
+def test_who_is_dropped_too_early_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def done() -> ConnectionRun:
+        made = ConnectionRun(Role.SERVER, State.READY)
+        made.do(Operation(0.0, "due"))
+        made.do(Operation(15.0, "receive", ("3",)))
+        made.do(Operation(0.0, "due"))
+        return made
+
+    assert done().now == 65.0  # The next ping.
+    monkeypatch.setattr(Connection, "_heard", lambda self, now: None)
+    with pytest.raises(AssertionError, match="dropped after 5 s of silence, not 20"):
+        done()
+
+
+def test_a_session_that_is_not_told_is_noticed() -> None:
+    again = '42/sdk,["session_info",{"session_id":"t"}]'
+    ConnectionRun(Role.CLIENT, State.READY).do(Operation(0.0, "receive", (again,)))
+    silent = ConnectionRun(Role.CLIENT, State.READY)
+    silent._session = None
+    with pytest.raises(AssertionError, match="the one that was told"):
+        silent.do(Operation(0.0, "timeout"))
+
+
+def test_a_goodbye_to_another_session_is_noticed() -> None:
+    client = ClientRun()
+    for verb in ("disconnect", "join", "receive_eof"):
+        client.do(Operation(0.0, verb, (None,) if verb == "receive_eof" else ()))
+    client.do(Operation(0.0, "join"))
+    client.core.client._leaving = True
+    with pytest.raises(AssertionError, match="after network it tries"):
+        client.do(Operation(0.0, "receive_eof", (None,)))
+
+
+def test_sound_that_is_torn_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ClientRun()
+    client.do(Operation(0.0, "speak", (7, False)))
+    client.do(Operation(0.0, "send_audio", (b"\x01", False)))
+    client.do(Operation(0.0, "speak", (100, True)))
+    assert sound_in(client.sent)[:256] == PCM
+    monkeypatch.setattr(Voice, "_pieces", lambda self, pcm: [pcm[:2]])
+    with pytest.raises(AssertionError, match="as it came in"):
+        client.do(Operation(0.0, "speak", (7, False)))
+
+
+def test_a_clock_that_goes_back_is_one_that_stands_still() -> None:
+    for data in seeds(20):
+        runs = [run(ClientRun(steady=steady), data, ODD_CLOCK) for steady in (False, True)]
+        assert repr(runs[0].events) == repr(runs[1].events)
+        assert repr(runs[0].sent) == repr(runs[1].sent)
+    assert runs[0].went_back
+
+
+def test_voice_that_runs_out_too_late_is_noticed() -> None:
+    mind = MindRun(replace(SERVER, voice_idle=5.0))
+    join, says = making.FRAMES[Role.CLIENT][0], making.FRAMES[Role.CLIENT][4]
+    lapsed = '42/sdk,["voice_timeout",{}]'
+    for frame in (join, says, '42/sdk,["start_voice"]'):
+        mind.do(Operation(0.0, "receive", (frame,)))
+    for _ in range(3):
+        mind.do(Operation(9.0, "due"))
+        mind.do(Operation(0.0, "pull", (60,)))
+    mind.do(Operation(0.0, "receive", ('42/sdk,["stop_voice"]',)))
+    with pytest.raises(AssertionError, match="does not run out"):
+        mind._listening.sends(lapsed)
+
+
+def test_late_words_that_are_heeded_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Conversation, "played", lambda self, message_id, now: self.stop())
+    mind, talk = MindRun(), TalkRun()
+    join, says = making.FRAMES[Role.CLIENT][0], making.FRAMES[Role.CLIENT][4]
+    for made in (mind, talk):
+        steps: list[tuple[Any, ...]] = [("receive", join), ("receive", says), ("receive", says)]
+        if made is talk:
+            steps = [("ask", None, False), ("wait",), ("ask", None, True)]
+        for verb, *args in steps:
+            made.do(Operation(0.05, verb, tuple(args)))
+        with pytest.raises(AssertionError, match="of another answer changes nothing"):
+            made.do(Operation(0.0, "former"))
