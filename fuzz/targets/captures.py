@@ -33,7 +33,8 @@ def capture(data: bytes) -> None:
 def _lines(choose: FromBytes) -> list[str]:
     """A capture of a few operations, some of its lines changed."""
     run = ClientRun()
-    for operation in operations(choose, CLIENT, 6):
+    # Of few operations, choices are left for the changes.
+    for operation in operations(choose, CLIENT, choose.below(7)):
         run.do(operation)
     lines = list(run.lines)
     changes = choose.below(4)
