@@ -23,6 +23,8 @@ from ..gateway.session import MAX_WAITING
 from ..packing import pack_audio
 from ..policy import Cause
 from ..socketio import Assembler
+from ..states import Role
+from .making import FRAMES
 from .rules import Listening, Silence, unmoved
 from .runs import bounded
 from .users import holds
@@ -88,7 +90,8 @@ class Outsiders:
 class MindRun:
     """Operations of kind GATEWAY on one `ServerSession`.
 
-    `log` is what it sent and asked: equal for equal operations.
+    A `faithful` one has a client that does what it should: it enters, and takes every frame. `log`
+    is what the session sent and asked: equal for equal operations.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class MindRun:
         external: bool = False,
         outside: Outside | None = None,
         recalls: bool = False,
+        faithful: bool = False,
     ) -> None:
         self.outsiders: Outsiders = Outsiders()
         self.session: ServerSession = ServerSession(
@@ -114,7 +118,11 @@ class MindRun:
         self._listening = Listening()
         self._answers: list[str] = [""]
         self._ended: float | None = None
+        self._faithful = faithful
         self.session.start(now=self.now)
+        if faithful:
+            self.do_receive(FRAMES[Role.CLIENT][0])
+            self._watch()
 
     def do(self, operation: Operation) -> None:
         """Let it happen, and check."""
@@ -135,6 +143,8 @@ class MindRun:
 
     def _watch(self) -> None:
         session = self.session
+        while self._faithful and self._takes():
+            pass
         self.log += map(repr, self.outsiders.take(session))
         holds(len(session._waiting) <= MAX_WAITING + 300, "what waits is bounded")
         bounded(session._conn)
@@ -173,11 +183,15 @@ class MindRun:
     def do_pull(self, count: int) -> None:
         """So many frames are taken, each of them sound."""
         for _ in range(count):
-            frame = self.session.next_frame()
-            self.log.append(frame)
-            if isinstance(frame, (str, bytes)):
-                self._listening.sends(frame)
-                self._read(frame)
+            self._takes()
+
+    def _takes(self) -> bool:
+        frame = self.session.next_frame()
+        self.log.append(frame)
+        if isinstance(frame, (str, bytes)):
+            self._listening.sends(frame)
+            self._read(frame)
+        return frame is not None
 
     def _read(self, frame: str | bytes) -> None:
         try:

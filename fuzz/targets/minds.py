@@ -33,11 +33,13 @@ def gateway(data: bytes) -> None:
     """A client that sends whatever it likes, and outsiders that answer or do not."""
     choose = FromBytes(data)
     config, who = server_config(choose), outside(choose)
-    external, recalls = flag(choose), choose.below(4) == 3
+    external, kind = flag(choose), choose.below(8)
     wanted = operations(choose, GATEWAY)
     logs = []
     for _ in range(2):
-        run = MindRun(config, external=external, outside=who, recalls=recalls)
+        run = MindRun(
+            config, external=external, outside=who, recalls=kind % 4 == 3, faithful=kind > 3
+        )
         for operation in wanted:
             run.do(operation)
         run.finish()

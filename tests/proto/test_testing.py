@@ -159,7 +159,10 @@ def test_minds() -> None:
         outside = Outside(recogniser=True, voice=True) if number % 2 else None
         logs = []
         for _ in range(2):
-            made = MindRun(external=number % 3 == 0, outside=outside, recalls=number % 4 == 0)
+            made = MindRun(
+                external=number % 3 == 0, outside=outside,
+                recalls=number % 4 == 0, faithful=number % 5 == 0,
+            )  # fmt: skip
             logs.append(run(made, data, GATEWAY).log)
         assert logs[0] == logs[1]
 
