@@ -47,6 +47,9 @@ class Room(Protocol):
         """Whether the player may say this; one who may not has been told."""
         ...
 
+    def unheard(self) -> None:
+        """Nobody listens any more, and nothing was said about it."""
+
 
 class Floor:
     """See the module. Somebody `outside` may say what was said."""
@@ -155,3 +158,7 @@ class Floor:
             self._talk.hush("push_to_talk", now=now)
         elif self._config.barge_in and self._talk.sounds(now):
             self._talk.hush("user_speech", now=now)
+
+    def unheard(self) -> None:
+        """Nobody listens any more, and nothing was said about it."""
+        self._room.unheard()

@@ -129,6 +129,7 @@ class Indoors:
     def _be_out(self) -> None:
         if self.ready:
             self._mic.close()
+            self._listener.unheard()
         self.room = ""
         self._entered = self._joined = self.ready = False
         self._stops_at = None

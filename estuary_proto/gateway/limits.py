@@ -88,6 +88,10 @@ class Limits:
         if isinstance(message, (StopVoice, LiveKitLeave)):
             self._listening = None
 
+    def unheard(self) -> None:
+        """Nobody listens any more, and nothing was said about it."""
+        self._listening = None
+
     def overdue(self, *, now: float) -> VoiceTimeout | SessionTimeout | None:
         """What has been idle for too long by `now`; told once."""
         config, listening = self._config, self._listening

@@ -59,6 +59,9 @@ class Listener(Protocol):
     def speaks(self, *, pressed: bool, now: float) -> None:
         """The player begins to speak, or has `pressed` the button."""
 
+    def unheard(self) -> None:
+        """Nobody listens any more, and nothing was said about it."""
+
 
 class Mic:
     """See the module. What was said is asked for in `commands`, if there is somebody outside."""

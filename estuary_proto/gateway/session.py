@@ -551,6 +551,11 @@ class ServerSession(Told):
             self._turn_away(refusal)
         return refusal is None
 
+    def unheard(self) -> None:
+        """Nobody listens any more, and nothing was said about it."""
+        if self._limits is not None:
+            self._limits.unheard()
+
     def scripted(self, text: str) -> bool:
         """What the player says aloud fires the script's rules about texts too; True when one of
         them stands for the answer."""

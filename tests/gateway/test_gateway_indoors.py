@@ -240,6 +240,25 @@ def test_silence_closes_the_room(join: Join) -> None:
     assert CloseRoom(room) in rooms(pair)
 
 
+@pytest.mark.parametrize("told", [None, "no server"])
+def test_a_room_that_is_gone_is_not_idle(join: Join, told: str | None) -> None:
+    """And its silence does not close the next one, on which nobody has waited so long."""
+    config = ServerConfig(hears=("hello",), voice_idle=30.0)
+    pair, room = inside(join, config=config)
+    pair.advance(25.0)
+    pair.server.room_over(room, told, now=pair.now)
+    pair.send(LiveKitTokenRequest())
+    (opened, _) = (one for one in rooms(pair) if isinstance(one, (OpenRoom, Mint)))
+    pair.advance(10.0)
+    assert pair.of(VoiceTimeout) == []
+    pair.send(LiveKitJoin(opened.room))
+    pair.server.room_entered(opened.room, now=pair.now)
+    pair.advance(25.0)
+    assert CloseRoom(opened.room) not in rooms(pair)
+    pair.advance(10.0)
+    assert len(pair.of(VoiceTimeout)) == 1
+
+
 def test_the_end_of_a_session_closes_the_room(join: Join) -> None:
     pair, room = inside(join)
     pair.server.receive_eof(now=pair.now)
