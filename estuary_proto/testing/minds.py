@@ -11,6 +11,7 @@ from ..errors import RemoteProtocolError
 from ..gateway import (
     AskBrain,
     MemoryStore,
+    OpenRoom,
     Outside,
     Recall,
     Recalled,
@@ -25,7 +26,7 @@ from ..policy import Cause
 from ..socketio import Assembler
 from ..states import Role
 from .making import FRAMES
-from .rules import Listening, Silence, unmoved
+from .rules import Listening, Silence, unmoved, waits_for_listeners
 from .runs import bounded
 from .users import holds
 
@@ -53,6 +54,7 @@ class Outsiders:
     def __init__(self) -> None:
         self.asked: dict[str, list[int]] = {"AskBrain": [], "Transcribe": [], "Say": []}
         self.entering: list[Recall] = []
+        self.rooms: list[str] = []
         self.store: MemoryStore = MemoryStore()
 
     def take(self, session: ServerSession) -> list[Any]:
@@ -63,6 +65,8 @@ class Outsiders:
             holds(len(taken) < MOST_DUE, "commands end")
             if isinstance(command, Recall):
                 self.entering.append(command)
+            elif isinstance(command, OpenRoom):
+                self.rooms.append(command.room)
             elif isinstance(command, (AskBrain, Transcribe)):
                 self.asked[type(command).__name__].append(command.turn)
             elif isinstance(command, Say):
@@ -76,6 +80,11 @@ class Outsiders:
                 found = self.store.of(wanted.character_id, wanted.player_id)
                 session.recalled(Recalled(found), now=now)
             self.entering.clear()
+            return
+        if verb.startswith("room_"):
+            index, *rest = args
+            room = self.rooms[-1 - index] if index < len(self.rooms) else "none"
+            getattr(session, verb)(room, *rest, now=now)
             return
         kind = "AskBrain" if verb[0] == "b" else "Transcribe" if verb[0] == "h" else "Say"
         numbers = self.asked[kind]
@@ -148,6 +157,7 @@ class MindRun:
         self.log += map(repr, self.outsiders.take(session))
         holds(len(session._waiting) <= MAX_WAITING + 300, "what waits is bounded")
         bounded(session._conn)
+        waits_for_listeners(session)
         if session._talk is not None and session._talk.message_id != self._answers[-1]:
             self._answers.append(session._talk.message_id)
         if session.closed is not None:

@@ -209,6 +209,18 @@ _OUTSIDERS: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
 }
 """What those whom a gateway asks tell it, and whoever runs it does."""
 
+_ROOMS: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
+    "receive room": _one_of(*(
+        f'42{NAMESPACE},["livekit_{said}]'
+        for said in ('join"', 'token"', 'leave"', 'token",{"turn_mode":"push_to_talk"}')
+    )),
+    "room_entered": lambda choose: (choose.below(2),),
+    "room_token": lambda choose: (choose.below(2), "a token"),
+    "room_heard": lambda choose: (choose.below(2), pick(choose, AUDIO)),
+    "room_over": lambda choose: (choose.below(2), pick(choose, (None, "no"))),
+}  # fmt: skip
+"""What happens in LiveKit rooms, and to them."""
+
 _GATEWAY: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     "receive": lambda choose: _peers(choose, Role.CLIENT),
     "receive again": lambda choose: (pick(choose, making.FRAMES[Role.CLIENT]),),
@@ -221,6 +233,7 @@ _GATEWAY: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {
     **_OUTSIDERS,
     "receive voice": _one_of(*(f'42{NAMESPACE},["{verb}_voice"]' for verb in ("start", "stop"))),
     "former": _none,
+    **_ROOMS,
 }
 
 _TALK: Final[Mapping[str, Callable[[Chooser], tuple[Any, ...]]]] = {

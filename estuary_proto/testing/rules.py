@@ -118,6 +118,15 @@ def _name_of(frame: str | bytes) -> str:
     return "" if found is None else found[1]
 
 
+def waits_for_listeners(session: ServerSession) -> None:
+    """Check that it is only while somebody listens that listening may last too long."""
+    floor, limits = session._floor, session._limits
+    stays = session._conn.state is State.READY and session._gone_by is None
+    if stays and floor is not None and limits is not None:
+        listens = floor.mic.on or floor.indoors.ready
+        holds(listens or limits._listening is None, "who does not listen is not idle over it")
+
+
 def unmoved(session: ServerSession, ident: str, now: float) -> None:
     """Check that words about another answer change nothing about the one that is given."""
     talk = session._talk

@@ -33,12 +33,14 @@ def gateway(data: bytes) -> None:
     """A client that sends whatever it likes, and outsiders that answer or do not."""
     choose = FromBytes(data)
     config, who = server_config(choose), outside(choose)
-    external, kind = flag(choose), choose.below(8)
+    external, kind = flag(choose), choose.below(16)
+    if kind > 7:
+        who = replace(who, rooms="wss://rooms")
     wanted = operations(choose, GATEWAY)
     logs = []
     for _ in range(2):
         run = MindRun(
-            config, external=external, outside=who, recalls=kind % 4 == 3, faithful=kind > 3
+            config, external=external, outside=who, recalls=kind % 4 == 3, faithful=kind % 8 > 5
         )
         for operation in wanted:
             run.do(operation)
