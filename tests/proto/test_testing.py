@@ -34,7 +34,7 @@ from estuary_proto.testing.operations import (
     Operation,
     operations,
 )
-from estuary_proto.testing.rules import sound_in
+from estuary_proto.testing.rules import sound_in, unmoved
 from estuary_proto.testing.runs import CONFIG, PCM, ClientRun, ConnectionRun
 from estuary_proto.testing.users import holds
 from estuary_proto.voice import Voice
@@ -408,3 +408,22 @@ def test_late_words_that_are_heeded_are_noticed(monkeypatch: pytest.MonkeyPatch)
             made.do(Operation(0.05, verb, tuple(args)))
         with pytest.raises(AssertionError, match="of another answer changes nothing"):
             made.do(Operation(0.0, "former"))
+
+
+def test_rooms_of_a_gateway() -> None:
+    mind = MindRun(outside=Outside(recogniser=True, rooms="wss://r"), faithful=True)
+    token, join, leave = (f'42/sdk,["livekit_{said}"]' for said in ("token", "join", "leave"))
+    steps: list[tuple[Any, ...]] = [
+        ("room_entered", 0), ("receive", token), ("room_token", 0, "a token"), ("room_entered", 0),
+        ("receive", join), ("room_heard", 0, bytes(99)), ("receive", leave), ("room_over", 0, None),
+    ]  # fmt: skip
+    for verb, *args in steps:
+        mind.do(Operation(0.1, verb, tuple(args)))
+    assert any('"livekit_ready"' in str(said) for said in mind.log)
+    unmoved(MindRun().session, "another", 1.0)  # Nobody has said anything there.
+    attached = '451-/sdk,["b",{"_placeholder":true,"num":0}]'
+    for frame in (making.FRAMES[Role.CLIENT][4],) * 2 + (attached,):
+        mind.do(Operation(0.0, "receive", (frame,)))
+    mind.do(Operation(0.0, "former"))
+    assert mind.session.closed is not None
+    mind.finish()
