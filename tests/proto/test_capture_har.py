@@ -207,19 +207,6 @@ def test_deadlines_between_frames_are_kept() -> None:
     assert summary(from_har(late).lines).reconnects == 1
 
 
-def test_a_session_that_slept_for_a_year_dials_once() -> None:
-    told = har([*UP, ("<", "2")], [*UP, (">", '42/sdk,["text",{"text":"awake"}]')])
-    asleep = 365 * 86400
-    first, second = (entry["_webSocketMessages"] for entry in told["log"]["entries"])
-    for message in [first[-1], *second]:
-        message["time"] += asleep
-    found = from_har(told)
-    names = [type(event).__name__ for event in checked(found)]
-    assert len(found.lines) < 200
-    assert (names.count("Connected"), names.count("Reconnecting")) == (2, 3)
-    assert found.unlike == []
-
-
 # --- what is no session --------------------------------------------------------------------------
 
 GOOD = har(UP)
