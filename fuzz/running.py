@@ -24,6 +24,9 @@ WORK: Final = Path(__file__).parents[1] / ".fuzz"
 WORDS: Final = Path(__file__).parent / "words.dict"
 """What parsers that are not written in Python look for, and so cannot tell a fuzzer."""
 
+FOUND: Final = "FOUND"
+"""How a run ended that something went wrong in."""
+
 _STATUS: Final = re.compile(r"#(\d+)\s.*?cov: (\d+) ft: (\d+)")
 _COUNTED: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _SAVED: Final = re.compile(r"Test unit written to (\S*(?:crash|timeout|oom)-\w+)")
@@ -98,7 +101,7 @@ def run(name: str, seconds: float, still: float, *, python: str = sys.executable
                 break
     result.seconds = time.monotonic() - begun
     if result.finding:
-        result.ended = "FOUND"
+        result.ended = FOUND
     elif not result.ended:
         result.ended = "time is up" if process.returncode == 0 else f"exit {process.returncode}"
     return result
