@@ -39,6 +39,8 @@ def _encoder(hint: Any) -> Encode | None:
     hint = without_none(hint)
     if is_model(hint):
         return lambda value: value.to_dict()
+    if hint is Any:
+        return lambda value: value.copy() if type(value) in (dict, list) else value
     origin, args = get_origin(hint), get_args(hint)
     if origin is dict:
         return dict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import FrozenInstanceError, asdict, field, fields, replace
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import example, given
 
 from estuary_proto import models
 from estuary_proto.errors import LocalProtocolError
@@ -29,6 +31,8 @@ from estuary_proto.models import (
     encode_pcm,
 )
 from estuary_proto.models.base import model, wire
+from estuary_proto.models.extras import DelegationUpdate
+from estuary_proto.testing import strategies
 
 HUGE = 10**5000
 
@@ -191,6 +195,17 @@ def test_a_value_that_cannot_be_read_leaves_the_default(name: str, value: object
 def test_what_is_no_object_reads_as_an_empty_one(data: object) -> None:
     assert Sample.from_dict(data) == Sample()
     assert Demanding.from_dict(data) == Demanding("", 0, 0.0, False, None, [], {}, ())
+
+
+@example(DelegationUpdate(task={"any": "thing"}, result=["thing"]))
+@given(strategies.models())
+def test_what_is_done_to_the_written_form_is_not_done_to_the_model(made: Model) -> None:
+    written = made.to_dict()
+    before = json.dumps(written)
+    for value in written.values():
+        if isinstance(value, (dict, list)):
+            value.clear()
+    assert json.dumps(made.to_dict()) == before
 
 
 def test_unknown_keys_are_ignored() -> None:
