@@ -117,10 +117,10 @@ def value(choose: Chooser, hint: Any) -> Any:
 
 
 def _secret(choose: Chooser, hint: Any) -> Any:
-    """A secret. One that is a word of the protocol would stand for it wherever that is said, and
-    nobody has such a key."""
+    """A secret. One that is a word of the protocol, or a part of one, would stand for it wherever
+    that is said, and nobody has such a key."""
     made = value(choose, hint)
-    return f"ect_{made}" if made in WORDS and made else made
+    return f"ect_{made}" if made and isinstance(made, str) else made
 
 
 @cache
