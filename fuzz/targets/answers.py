@@ -36,7 +36,7 @@ from estuary_proto.rest.turns import TurnReader
 from estuary_proto.testing import making
 from estuary_proto.testing.choosing import FromBytes, flag, pick
 
-from .references import REFUSED, json_value, misfit
+from .references import REFUSED, json_value, misfit, refusal_of
 
 SECRET = "est_the_key_of_nobody"
 LINE = 400
@@ -105,6 +105,8 @@ def answer(data: bytes) -> None:
     except RestError as error:
         assert SECRET not in f"{error} {error!r} {error.details}"
         assert error.code in type(error.code)
+        if not response.is_success:
+            assert error.details.get("code") == refusal_of(response.body.decode("utf-8", "replace"))
         return
     if delay is None:
         assert response.is_success
@@ -128,7 +130,10 @@ def _body(choose: FromBytes) -> bytes:
         words = making.json(choose), f"no {SECRET}", {"loc": ["body", 1], "msg": SECRET}
         detail = pick(choose, words)
         inner = {"detail": detail, "code": making.json(choose, 1), "requiredScope": SECRET}
-        said = json.dumps(inner if flag(choose) else {"detail": inner, "x": [inner]})
+        outer: dict[str, Any] = {"detail": inner, "x": [inner]}
+        for place in inner, outer:
+            place |= {key: key * 2 for key in ("code", "error", "type") if choose.below(4) == 3}
+        said = json.dumps(inner if flag(choose) else outer)
         # As JSON may write it too.
         return (said.replace("est_", "\\u0065st_") if flag(choose) else said).encode()
     return json.dumps([making.json(choose)]).encode()

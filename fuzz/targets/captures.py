@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 from estuary_proto.capture import read, replay, summary
+from estuary_proto.capture.sound import BYTES
 from estuary_proto.errors import EstuaryError
+from estuary_proto.models.conversation import BotResponse, InterruptData
+from estuary_proto.models.pcm import decode_pcm
 from estuary_proto.testing import making
 from estuary_proto.testing.choosing import FromBytes, flag, pick
 from estuary_proto.testing.operations import CLIENT, operations
@@ -40,6 +44,7 @@ def _lines(choose: FromBytes) -> list[str]:
     changes = choose.below(4)
     if not changes:
         _untouched(lines)
+        _summed_up(run)
         return []
     for _ in range(changes):
         at = choose.below(len(lines))
@@ -67,6 +72,37 @@ def _untouched(lines: list[str]) -> None:
     # Time passes from line to line; nobody's clock goes back here.
     assert all(one.at <= other.at for one, other in pairwise(entries))
     assert replay(lines).difference is None
+
+
+def _summed_up(run: ClientRun) -> None:
+    """The sums of a capture are those of what the client told and of the bytes on the wire."""
+    found = summary(run.lines)
+    told = [json.loads(line) for line in run.lines]
+    came = [data["frame"] for data in told if data.get("in") == "receive"]
+    went = [data["got"] for data in told if data.get("pull") in ("frame", "batch")]
+    assert (found.bytes_in, found.bytes_out) == (_size(came), _size(went))
+    responses = [event for event in run.events if type(event) is BotResponse and event.partial]
+    assert found.pieces == len(responses)
+    assert found.interruptions == sum(type(event) is InterruptData for event in run.events)
+    # What was asked before a connection fell is answered by nothing that comes later.
+    falls = [at for at, data in enumerate(told) if _is_fall(data)]
+    if falls:
+        before = summary(run.lines[: falls[-1] + 1]).first_piece
+        assert found.first_piece[: len(before)] == before
+        since = found.seconds - told[falls[-1]]["t"]
+        assert all(took <= since for took in found.first_piece[len(before) :])
+
+
+def _size(frames: list[Any]) -> int:
+    """In bytes; binary frames are written as base64, HangUp is none."""
+    texts = [frame for frame in frames if isinstance(frame, str)]
+    sounds = [frame[BYTES] for frame in frames if isinstance(frame, dict) and BYTES in frame]
+    return sum(len(text.encode()) for text in texts) + sum(len(decode_pcm(one)) for one in sounds)
+
+
+def _is_fall(data: dict[str, Any]) -> bool:
+    got = data.get("got")
+    return isinstance(got, dict) and got.get("is") == "Disconnected"
 
 
 def _changed(choose: FromBytes, line: str) -> str:

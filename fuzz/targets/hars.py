@@ -57,6 +57,10 @@ def _in_any_unit(har: dict[str, Any]) -> None:
         for got, meant in zip(chain(*found), chain(*wanted), strict=True):
             assert got[0] == meant[0]
             assert abs(got[1] - since - meant[1]) < 1e-3
+    in_order = sockets_in(given)
+    given["log"]["entries"].reverse()
+    if len({socket.at for socket in in_order}) == len(in_order):
+        assert sockets_in(given) == in_order
 
 
 def _greeted(told: list[dict[str, Any]]) -> bool:

@@ -115,6 +115,17 @@ def packet_of(text: str) -> Any:
     return Packet(kind, namespace, ident, data, int(found["count"] or 0))
 
 
+def refusal_of(body: str) -> str | None:
+    """The server's own code in the body of a refusal: what is inside `detail` says it best."""
+    said = json_value(body)
+    if not isinstance(said, dict):
+        return None
+    inner = said.get("detail")
+    places = [place for place in (inner, said) if isinstance(place, dict)]
+    found = [place.get(key) for place in places for key in ("code", "error", "type")]
+    return next((text for text in found if isinstance(text, str) and text), None)
+
+
 # --- models --------------------------------------------------------------------------------------
 
 
