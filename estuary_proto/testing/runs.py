@@ -19,7 +19,7 @@ from ..capture import Recorder
 from ..config import EstuaryConfig
 from ..connection import MAX_EVENTS
 from ..errors import EstuaryError, LocalProtocolError, SendBlocked
-from ..events import AckDue, AckSettled, Closed, CredentialNeeded, Ready, Settled
+from ..events import AckDue, AckSettled, Closed, CredentialNeeded, Fault, Outcome, Ready, Settled
 from ..models.session import ConnectionState, SessionInfo, VoiceMode
 from ..outbox import BUFFER_BYTES, MAX_CONTROL
 from ..states import Role, State
@@ -66,7 +66,8 @@ class ConnectionRun:
         self.now: float = 0.0
         self.log: list[Any] = []
         self._receipts: set[int] = set()
-        self._acks: set[int] = set()
+        # Until when each is waited for.
+        self._acks: dict[int, float] = {}
         self._silence = Silence()
         self._session = self.conn.session
 
@@ -122,7 +123,7 @@ class ConnectionRun:
         if receipt:
             self._receipts.add(receipt)
             if ack_within is not None and type(message).__name__ != "Admit":
-                self._acks.add(receipt)
+                self._acks[receipt] = self.now + ack_within
 
     def do_pull(self, count: int, batch: bool) -> None:
         """So many frames are taken."""
@@ -177,7 +178,7 @@ class ConnectionRun:
                 self._receipts.remove(event.receipt)
             elif isinstance(event, AckSettled):
                 holds(event.receipt in self._acks, "an acknowledgement settles once")
-                self._acks.remove(event.receipt)
+                del self._acks[event.receipt]
             elif isinstance(event, (Ready, SessionInfo)):
                 self._session = event.session if isinstance(event, Ready) else event
             self._silence.judge(conn, event, self.now)
@@ -186,6 +187,10 @@ class ConnectionRun:
         ends = [isinstance(event, Closed) for event in told]
         if conn.state is not State.CLOSED:
             holds(not any(ends), "who is not closed does not say so")
+            if conn.state is State.READY and self._acks:
+                until = None if conn.deadline is None else conn.deadline.at
+                first = min(self._acks.values())
+                holds(until is not None and until <= first, f"waits until {until}, not {first}")
             return
         holds(sum(ends) == (before is not State.CLOSED), "there is one Closed")
         holds(not told or ends[-1], "Closed is the last that is told")
@@ -223,6 +228,8 @@ class ClientRun(User):
         self._goodbyes = Goodbyes(config)
         self._opened = 0
         self._acks: list[int] = []
+        # Messages that were lost, and those of which the user was told in words.
+        self._lost = self._told_lost = 0
         self.do_join()
         self._drain()
 
@@ -266,6 +273,11 @@ class ClientRun(User):
         while (event := self.core.next_event()) is not None:
             self.events.append(event)
             self._goodbyes.judge(event)
+            if isinstance(event, Settled):
+                self._lost += event.outcome is Outcome.LOST
+            elif isinstance(event, Fault):
+                self._told_lost += event.error.details.get("lost", 0)
+                holds(self._told_lost <= self._lost, "what was lost is told once")
         while self.core.next_command() is not None:
             pass
 
@@ -289,18 +301,28 @@ class ClientRun(User):
 
     def do_speak(self, cut: int, live: bool) -> None:
         """Sound in two pieces, cut at any byte, to a server that listens if it may: as many samples
-        go out as come in, each of them whole; or none, of who is muted or has to wait."""
-        if self.core.voice.mode is None:
+        go out as come in, each of them whole; or none, of who is muted or has to wait. Now and then
+        the sound comes before the server has said that it listens."""
+        begins = self.core.voice.mode is None
+        if begins:
             self.use("start_voice", (VoiceMode.CONTINUOUS,))
+        early = begins and cut % 4 == 3
         self._take_all()
-        while self._acks:
-            self.do_ack()
-            self._take_all()
+        if not early:
+            self._answer_all()
         for piece in (PCM[:cut], PCM[cut:]):
             self.use("send_audio", (piece, live))
-        said = sound_in(self._take_all())
+        said = sound_in([*self._take_all(), *self._answer_all()])
         # Half a sample may have been left over by what was said before.
         holds(said in (b"", PCM) or said[1:] == PCM[:-1], "sound goes out as it came in")
+
+    def _answer_all(self) -> list[Any]:
+        """Acknowledge what waits for it; every frame that comes then."""
+        taken: list[Any] = []
+        while self._acks:
+            self.do_ack()
+            taken += self._take_all()
+        return taken
 
     # --- the driver and the server -----------------------------------------------------------
 

@@ -3,6 +3,7 @@ what does not hold is noticed."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from estuary_proto.events import Settled
 from estuary_proto.gateway import Outside
 from estuary_proto.gateway.conversation import Conversation
 from estuary_proto.gateway.session import ServerSession
+from estuary_proto.intents import SendText
 from estuary_proto.states import Role, State
 from estuary_proto.testing import making, strategies
 from estuary_proto.testing.choosing import FromBytes
@@ -372,6 +374,44 @@ def test_sound_that_is_torn_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Voice, "_pieces", lambda self, pcm: [pcm[:2]])
     with pytest.raises(AssertionError, match="as it came in"):
         client.do(Operation(0.0, "speak", (7, False)))
+
+
+def test_sound_before_the_server_listens_goes_out_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    early = Operation(0.0, "speak", (103, False))
+    client = ClientRun()
+    client.do(early)
+    assert sound_in(client.sent) == PCM
+    monkeypatch.setattr(Voice, "_opened", lambda self: None)
+    deaf = ClientRun()
+    deaf.do(early)
+    assert sound_in(deaf.sent) == b""
+    kept = Voice._send
+    monkeypatch.undo()
+    monkeypatch.setattr(Voice, "_send", lambda self, pcm, *a, **k: kept(self, pcm[::-1], *a, **k))
+    with pytest.raises(AssertionError, match="as it came in"):
+        ClientRun().do(early)
+
+
+def test_an_acknowledgement_that_is_waited_for_too_long_is_noticed() -> None:
+    message = SendText("x")
+    connection = ConnectionRun(Role.CLIENT, State.READY)
+    for within in (9.0, 1.0):
+        connection.do(Operation(0.0, "submit", (message, within)))
+    connection._acks[2] = 0.5
+    with pytest.raises(AssertionError, match="waits until 1.0, not 0.5"):
+        connection.do(Operation(0.0, "timeout"))
+
+
+def test_a_loss_that_is_told_twice_is_noticed() -> None:
+    client = ClientRun()
+    for loses in (True, False):
+        if loses:
+            client.do(Operation(0.0, "submit", (SendText("x"), None)))
+        else:
+            client.core.client._lost = 1  # As if it had not been told.
+        with nullcontext() if loses else pytest.raises(AssertionError, match="told once"):
+            client.do(Operation(0.0, "receive_eof", (None,)))
+        client.do(Operation(0.0, "join"))
 
 
 def test_a_clock_that_goes_back_is_one_that_stands_still() -> None:
