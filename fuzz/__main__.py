@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import corpus
+from .bugs import LISTS
 from .patience import patience
 from .targets import PARSERS, PLACES, target
 
@@ -37,7 +38,7 @@ def main() -> int:
     plants.add_argument("target", nargs="*", help="only the bugs of these")
     plants.add_argument("--seconds", type=float, default=600.0, help="at most, for each")
     plants.add_argument("--jobs", type=int, default=1)
-    plants.add_argument("--unseen", action="store_true", help="those that no target was taught")
+    plants.add_argument("--list", choices=tuple(LISTS), default="1", help="of which list")
     return {
         "planted": _planted,
         "list": _list, "run": _run, "replay": _replay, "gather": _gather, "minimise": _minimise,
@@ -104,11 +105,9 @@ def _minimise(options: argparse.Namespace) -> int:
 
 
 def _planted(options: argparse.Namespace) -> int:
-    from .planted import BUGS, table
-    from .unseen import UNSEEN
+    from .planted import table
 
-    bugs = UNSEEN if options.unseen else BUGS
-    for line in table(options.seconds, options.jobs, options.target, bugs):
+    for line in table(options.seconds, options.jobs, options.target, LISTS[options.list]):
         print(line, flush=True)
     return 0
 
