@@ -80,7 +80,7 @@ def test_a_client_without_an_end_is_captured_up_to_there(
 def test_a_finding_becomes_a_test_that_fails_until_it_is_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bug = BUGS[0]
+    bug = FIRST[0]
     assert bug.target == "engine_io"
     whole = engineio.decode
     monkeypatch.setattr(
