@@ -29,6 +29,7 @@ def run(*pieces: str) -> tuple[str, list[ActionTag]]:
         ('<ACTION NAME="x" name="wave" />', "", [("wave", {"NAME": "x"})]),
         ("<action name='sit' on=\"the 'mat'\"/>!", "!", [("sit", {"on": "the 'mat'"})]),
         ('<action name="go" to=">/>" a-b="1"></action>', "", [("go", {"to": ">/>", "a-b": "1"})]),
+        ("<action name='a' to=\"\" by=''/>", "", [("a", {"to": "", "by": ""})]),
         ('<action\n name = "go">now</action>', "now", [("go", {})]),
         ('<action name="a"/><action name="b"/>', "", [("a", {}), ("b", {})]),
         # No tags: they are shown as they are.

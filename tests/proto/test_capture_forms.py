@@ -429,11 +429,12 @@ def test_a_summary_of_what_never_connected() -> None:
         '{"t":2,"pull":"event","got":{"is":"Disconnected"}}',
         '{"t":2,"pull":"event","got":5}',
         '{"t":2,"pull":"frame","link":1,"got":{"«bytes»":"AAE="}}',
+        '{"t":2,"pull":"batch","link":1,"got":"four"}',
         '{"t":1.5,"in":"receive","link":1,"frame":"\\ud800"}',
     ]
     found = summary(lines)
     assert (found.connected, found.seconds, found.turns) == (0.0, 2.0, 0)
-    assert (found.bytes_in, found.bytes_out) == (1, 2)
+    assert (found.bytes_in, found.bytes_out) == (1, 2 + 4)
 
 
 def test_which_piece_answers_which_turn() -> None:

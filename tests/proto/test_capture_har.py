@@ -145,6 +145,13 @@ def test_sockets_of_one_player_are_one_session() -> None:
     assert summary(found.lines).reconnects == 1
 
 
+def test_sockets_may_stand_in_any_order() -> None:
+    given = har(UP, [*UP, ("<", BOT)], [*UP, ("<", BOT), ("<", BOT)])
+    found = from_har(given)
+    given["log"]["entries"].reverse()
+    assert from_har(given).lines == found.lines
+
+
 def test_what_no_client_of_ours_would_say_is_told() -> None:
     odd = ["2probe", "nonsense", '42/sdk,["text"', '42/sdk,["text",{"text":7}]', "40/sdk,7", "5"]
     early = [("<", GREETING), (">", '42/sdk,["text",{"text":"early"}]'), *JOINED[1:], *UP[3:]]

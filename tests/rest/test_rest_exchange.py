@@ -218,6 +218,9 @@ def test_classes(status: int, cls: type[RestError]) -> None:
         ({"detail": {"code": "s", "requiredScopes": ["a", 7, "b", ""]}}, "", "s", ("a", "b")),
         ({"detail": {"required_scopes": ["a"], "detail": "inner"}}, "inner", None, ("a",)),
         ({"required_scope": "a", "error": "e", "message": "m"}, "m", "e", ("a",)),
+        # What is inside says it best.
+        ({"detail": {"code": "own", "requiredScope": "a"}, "error": "Conflict",
+          "requiredScope": "b"}, "Conflict", "own", ("a",)),
         ({"detail": {"requiredScopes": 7}}, "", None, ()),
         ({"detail": [{"loc": ["body", "llm", 0], "msg": "too hot", "type": "v"}, "also",
                      {"msg": "alone"}, {"loc": ["x"]}, {"loc": "y", "type": "t"}, 7]},
