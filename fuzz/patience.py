@@ -28,8 +28,9 @@ def patience(most: float | None = None) -> Iterator[None]:
         raise NoEndError(f"no end within {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, tell)
-    # A test runner may have set a limit of its own.
-    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    # A test runner may have set a limit of its own. Again each second: what is raised within a
+    # callback of the collector is thrown away.
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:

@@ -6,8 +6,8 @@ ways lead to one:
 
 1. Where it stands: under a secret key of a JSON object, or in a field that a model calls secret.
 2. What it is: a secret of at least `MIN_LENGTH` characters is replaced wherever it turns up again,
-   as plain text or as JSON writes it. Shorter ones, and those that might be a JSON number, would
-   tear holes into innocent words, and are left to the first way.
+   as plain text or as JSON writes it. Shorter ones, and those that might be a JSON number or are
+   part of a name of ours, would tear holes into innocent words, and are left to the first way.
 
 A secret that somebody tells a character, and that comes back in pieces, a few letters a time, is
 not known by its pieces: that is a conversation about it.
@@ -17,11 +17,17 @@ from __future__ import annotations
 
 import json
 import re
+from enum import Enum
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
+from .. import events, policy
+from ..client import Client
 from ..errors import RemoteProtocolError
 from ..jsontext import loads
+from ..messages import all_messages
+from ..models import session
 
 MIN_LENGTH: Final = 8
 """Characters from which on a secret is looked for everywhere."""
@@ -52,6 +58,26 @@ _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _LONG: Final = 512
 _BROKEN = "\\x"
 _NUMBER = re.compile(r"[-+.\deE]*")
+_WORD = re.compile(r"[A-Za-z_]*")
+
+
+@cache
+def _names_of_ours() -> str:
+    """What lines hold whatever was said: names of events, of messages and of their fields, words for
+    states, and verbs."""
+    kinds = [kind for module in (events, policy, session) for kind in vars(module).values()]
+    kinds = [kind for kind in kinds if isinstance(kind, type)]
+    kinds += [kind for _, kind in all_messages()]
+    names = [*dir(Client), *(kind.__name__ for kind in kinds)]
+    for kind in kinds:
+        names += getattr(kind, "__dataclass_fields__", ())
+        names += [str(one.value) for one in kind] if issubclass(kind, Enum) else ()
+    return " ".join(sorted(set(names)))
+
+
+def _is_innocent(value: str) -> bool:
+    """Whether others than secrets are written like this."""
+    return bool(_NUMBER.fullmatch(value) or (_WORD.fullmatch(value) and value in _names_of_ours()))
 
 
 def is_placeholder(value: str) -> bool:
@@ -85,7 +111,7 @@ class Mask:
             number = self._counts[name] = self._counts.get(name, 0) + 1
             found = f"«{name}»" if number == 1 else f"«{name}:{number}»"
             self._names[value] = found
-            if len(value) >= MIN_LENGTH and not _NUMBER.fullmatch(value):
+            if len(value) >= MIN_LENGTH and not _is_innocent(value):
                 self._seek(value, found)
         return found
 

@@ -643,6 +643,25 @@ def test_a_known_secret_within_a_long_text(secret: str) -> None:
     assert mask.frame(f'["{LONG}"]') == f'["{LONG}"]'
 
 
+@pytest.mark.parametrize("name", ["ineStart", "reconnecting", "already_active", "send_audio"])
+def test_a_secret_that_is_part_of_a_name_leaves_the_name_alone(name: str) -> None:
+    lines: list[str] = []
+    recorder = heard(Told(lines.append))
+    recorder.receive(1, f'42/sdk,["livekit_token",{{"token":"{name}"}}]', now=2.0)
+    recorder.start_voice(VoiceMode.CONTINUOUS, now=2.0)
+    recorder.say_lines(["one"], now=2.0)
+    recorder.send_audio(bytes(4), now=2.0)
+    while recorder.next_event() is not None:
+        pass
+    recorder.receive_eof(1, now=3.0)
+    while recorder.next_event() is not None:
+        pass
+    told = "".join(lines)
+    assert f'"token":"{name}"' not in told
+    assert '"token":"«given_token»"' in told
+    assert (found := replay(lines)).difference is None, str(found.difference)
+
+
 def test_a_function_hears_that_a_line_cannot_be_made() -> None:
     recorder = heard(Told(lambda line: None))
     recorder._lines.frame = cast("Any", None)
