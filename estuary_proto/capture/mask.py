@@ -63,7 +63,7 @@ _WORD = re.compile(r"[A-Za-z_]*")
 
 @cache
 def _names_of_ours() -> str:
-    """What lines hold whatever was said: names of events, of messages and of their fields, words for
+    """What lines hold whatever was said: names of events and of messages, of their fields, of
     states, and verbs."""
     kinds = [kind for module in (events, policy, session) for kind in vars(module).values()]
     kinds = [kind for kind in kinds if isinstance(kind, type)]
