@@ -193,11 +193,9 @@ class Recorder:
         frame = self.client.next_frame(link, batch=batch)
         if frame is not None or link in self._giving:
             kind = "batch" if batch else "frame"
-            if type(link) is not int:
-                self._pulled({"pull": kind, "link": link}, frame)
-            elif type(frame) is str:
+            if type(frame) is str and type(link) is int:
                 self._wait(Pulled((kind, frame, link)))
-            elif frame is None:
+            elif frame is None and type(link) is int:
                 self._wait(nothing_pulled(kind, link))
             else:
                 self._pulled({"pull": kind, "link": link}, frame)

@@ -553,8 +553,8 @@ class ServerSession(Told):
 
     def unheard(self) -> None:
         """Nobody listens any more, and nothing was said about it."""
-        if self._limits is not None:
-            self._limits.unheard()
+        assert self._limits is not None  # They come with the session, and before its ears.
+        self._limits.unheard()
 
     def scripted(self, text: str) -> bool:
         """What the player says aloud fires the script's rules about texts too; True when one of
