@@ -121,31 +121,32 @@ class Lines:
 
     def _room_sound(self, entry: RoomSound) -> bytes:
         room, pcm = entry
-        made = b',"pull":"room_audio","room":%d,"got":%b}\n' % (room, _sound(pcm))
-        if self._is_open(pcm, made):
-            return made
-        told = {"pull": "room_audio", "room": room, "got": form(pcm, self.mask)}
-        return self.line(b"", told)
+        told = {"pull": "room_audio", "room": room}
+        made = self._sounding(b',"pull":"room_audio","room":%d,"got":' % room, pcm, b"")
+        return made or self.line(b"", {**told, "got": form(pcm, self.mask)})
 
     def _spoken(self, entry: Spoken) -> bytes:
         _, pcm, live, settles, receipt = entry
-        how = b"true" if live else b"false"
-        if not settles:
-            how += b',"settles":false'
-        made = b',"in":"send_audio","pcm":%b,"live":%b,"gives":%d}\n' % (_sound(pcm), how, receipt)
-        if self._is_open(pcm, made):
+        how = b"" if settles else b',"settles":false'
+        tail = b',"live":%b%b,"gives":%d' % (b"true" if live else b"false", how, receipt)
+        made = self._sounding(b',"in":"send_audio","pcm":', pcm, tail)
+        if made is not None:
             return made
         told = {"in": "send_audio", "pcm": form(pcm, self.mask), "live": live}
         if not settles:
             told["settles"] = False
         return self.line(b"", {**told, "gives": receipt})
 
-    def _is_open(self, pcm: bytes, line: bytes) -> bool:
-        """Whether a sound may stand in a line as it is: it is wanted, and nothing of it secret."""
+    def _sounding(self, head: bytes, pcm: bytes, tail: bytes) -> bytes | None:
+        """A line that holds a sound as it is, or None: it is not wanted, or somebody's secret is in
+        it."""
+        if not self._audio:
+            return None
+        made = b'%b{"%b":"%b"}%b}\n' % (head, _BYTES, encode_pcm(pcm).encode(), tail)
         for secret in self.mask.probes:
-            if pcm.find(secret) >= 0 or line.find(secret) >= 0:
-                return False
-        return self._audio
+            if pcm.find(secret) >= 0 or made.find(secret) >= 0:
+                return None
+        return made
 
     def time(self, now: float) -> bytes:
         """How the line of an input begins; pulls after it take its time."""
@@ -202,8 +203,3 @@ class Lines:
 
     def _hushed(self, frame: str) -> str:
         return self.mask.frame(hushed_frame(frame))
-
-
-def _sound(pcm: bytes) -> bytes:
-    """A sound as JSON, as `form` would have it."""
-    return b'{"%b":"%b"}' % (_BYTES, encode_pcm(pcm).encode())

@@ -17,17 +17,12 @@ from __future__ import annotations
 
 import json
 import re
-from enum import Enum
-from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from .. import events, policy
-from ..client import Client
 from ..errors import RemoteProtocolError
 from ..jsontext import loads
-from ..messages import all_messages
-from ..models import session
+from .names import names_of_ours
 
 MIN_LENGTH: Final = 8
 """Characters from which on a secret is looked for everywhere."""
@@ -61,23 +56,9 @@ _NUMBER = re.compile(r"[-+.\deE]*")
 _WORD = re.compile(r"[A-Za-z_]*")
 
 
-@cache
-def _names_of_ours() -> str:
-    """What lines hold whatever was said: names of events and of messages, of their fields, of
-    states, and verbs."""
-    kinds = [kind for module in (events, policy, session) for kind in vars(module).values()]
-    kinds = [kind for kind in kinds if isinstance(kind, type)]
-    kinds += [kind for _, kind in all_messages()]
-    names = [*dir(Client), *(kind.__name__ for kind in kinds)]
-    for kind in kinds:
-        names += getattr(kind, "__dataclass_fields__", ())
-        names += [str(one.value) for one in kind] if issubclass(kind, Enum) else ()
-    return " ".join(sorted(set(names)))
-
-
 def _is_innocent(value: str) -> bool:
     """Whether others than secrets are written like this."""
-    return bool(_NUMBER.fullmatch(value) or (_WORD.fullmatch(value) and value in _names_of_ours()))
+    return bool(_NUMBER.fullmatch(value) or (_WORD.fullmatch(value) and value in names_of_ours()))
 
 
 def is_placeholder(value: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ..events import Closed, Disconnected, StateChanged
-from ..jsontext import loads
+from ..jsontext import dumps, loads
 from ..models.pcm import decode_pcm
 from ..models.session import ConnectionState
 from ..outbox import ROUNDING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..config import EstuaryConfig
     from ..connection import Connection
     from ..gateway import ServerSession
+    from ..models.base import Model
     from ..outbox import Outbox
 
 _BEATS: Final = ("2", "3")
@@ -146,3 +147,13 @@ def sound_in(frames: list[Any]) -> bytes:
     begin = f'{PLAIN_EVENT}"stream_audio",'
     events = [loads(f, len(PLAIN_EVENT) - 1) for f in frames if str(f).startswith(begin)]
     return b"".join(decode_pcm(data["audio"]) for _, data in events)
+
+
+def lasts(made: Model) -> None:
+    """Check that the model does not feel what somebody does to its written form."""
+    written = made.to_dict()
+    before = dumps(written)
+    for value in written.values():
+        if isinstance(value, (dict, list)):
+            value.clear()
+    holds(dumps(made.to_dict()) == before, "the written form is a copy")

@@ -43,7 +43,7 @@ def _session(choose: FromBytes) -> dict[str, Any]:
 
 def _in_any_unit(har: dict[str, Any]) -> None:
     """What nobody has touched is read to the last message, at its time: seconds since 1970, which
-    some browsers write as milliseconds."""
+    some browsers write as milliseconds. In which order the sockets stand is nothing to it."""
     since = 1.7e9
     sockets = [entry["_webSocketMessages"] for entry in har["log"]["entries"]]
     wanted = [[(one["type"], one["time"]) for one in told] for told in sockets if _greeted(told)]

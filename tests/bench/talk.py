@@ -45,7 +45,7 @@ def measure(seconds: float, *more: str) -> float:
             assert process.poll() is None
         with card.playing("mic", TURN * (int(seconds / 4) + 2)):
             cpu, wall = used(process.pid), time.monotonic()
-            time.sleep(seconds)
+            time.sleep(seconds)  # For as long as it is measured; nothing is waited for.
             found = (used(process.pid) - cpu) / (time.monotonic() - wall)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
